@@ -269,7 +269,8 @@ def _make_roles(connection: psycopg.Connection) -> None:
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseRightsError(
-            f"The role {connection.info.user} may not prepare the database ({error.diag.message_primary}). "
+            f"The role {connection.info.user} may not prepare the database "
+            f"({error.diag.message_primary}). "
             "Run once as an administrator: CREATE EXTENSION vector; CREATE ROLE lorewise_app; "
             "CREATE ROLE lorewise_indexer; GRANT lorewise_app, lorewise_indexer TO "
             f"{connection.info.user} WITH SET TRUE; GRANT CREATE ON DATABASE "

@@ -95,7 +95,7 @@ def _prepare(home: Path, folder: Path) -> None:
 
 def _is_running(folder: Path) -> bool:
     try:
-        return psutil.pid_exists(int((folder / "postmaster.pid").read_text().split()[0]))
+        return bool(psutil.pid_exists(int((folder / "postmaster.pid").read_text().split()[0])))
     except (OSError, ValueError, IndexError):
         return False
 
