@@ -10,7 +10,14 @@ KnowledgeError
  │    ├── DatabaseRightsError
  │    └── SchemaOutOfDateError
  ├── ModelNotFoundError
+ ├── ModelConversionError
  ├── GenerationError
+ │    ├── PromptTooLongError
+ │    ├── OutOfMemoryError
+ │    ├── ChatServerUnreachableError
+ │    ├── ChatServerRefusedError
+ │    ├── ChatServerBusyError
+ │    └── AnswerCutError
  ├── SourceError
  └── ParsingError
 """
@@ -66,3 +73,31 @@ class ModelNotFoundError(KnowledgeError):
 
 class GenerationError(KnowledgeError):
     """The chat model gave no answer."""
+
+
+class PromptTooLongError(GenerationError):
+    """The question and its passages are longer than the chat model can read."""
+
+
+class OutOfMemoryError(GenerationError):
+    """The chat model has not enough memory for this answer."""
+
+
+class ChatServerUnreachableError(GenerationError):
+    """The chat server does not answer."""
+
+
+class ChatServerRefusedError(GenerationError):
+    """The chat server refuses the key, the model's name or the request."""
+
+
+class ChatServerBusyError(GenerationError):
+    """The chat server has too much to do, or limits our rate."""
+
+
+class AnswerCutError(GenerationError):
+    """The chat server's answer broke off in the middle."""
+
+
+class ModelConversionError(KnowledgeError):
+    """A bundled model cannot be converted into a folder of this machine."""
