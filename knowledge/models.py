@@ -41,7 +41,7 @@ def resolve_model(model: str, models_dir: Path, bundled: Mapping[str, Prepare]) 
     """
     path = Path(model).expanduser()
     if path.is_dir():
-        return ModelFolder(path, f"{path.resolve().name}#{_fingerprint(path)}")
+        return ModelFolder(path, f"{path.resolve().name}#{fingerprint(path)}")
     if model in bundled:
         return ModelFolder(bundled[model](models_dir), model)
     if path.is_absolute() or model.startswith((".", "~")):
@@ -124,7 +124,7 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path) -> str:
     """Eight hex digits that change with the weights, the tokenizer or the configuration."""
     digest = hashlib.sha256()
     for file in sorted([*folder.rglob("*.json"), *folder.rglob("*.safetensors")]):
