@@ -7,7 +7,8 @@ from typing import Any
 
 from bot.playground.errors import SlackError, invalid
 from bot.playground.scopes import require
-from bot.playground.workspace import Channel, Workspace
+from bot.playground.team import Channel
+from bot.playground.workspace import Workspace
 
 Json = dict[str, Any]
 

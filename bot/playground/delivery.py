@@ -80,7 +80,9 @@ class Delivery:
         payload = self.envelope(event)
         copies = 2 if self._workspace.faults.take_duplicate() else 1
         for _ in range(copies):
-            self.spawn(self._deliver_event(payload))
+            delivered = Delivered("events_api", payload)
+            self.record.append(delivered)
+            self.spawn(self._deliver_event(delivered))
 
     async def interact(self, kind: Kind, payload: Json) -> Outcome:
         """Deliver an interaction or a command once and wait for its answer."""
@@ -133,9 +135,8 @@ class Delivery:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.transport.close()
 
-    async def _deliver_event(self, payload: Json) -> None:
-        delivered = Delivered("events_api", payload)
-        self.record.append(delivered)
+    async def _deliver_event(self, delivered: Delivered) -> None:
+        payload = delivered.payload
         outcome = await self._attempt(delivered, Attempt("events_api", payload))
         for number, delay in enumerate(self._workspace.limits.retry_delays_seconds, start=1):
             if outcome.acknowledged or not outcome.retry:

@@ -124,7 +124,7 @@ class Live:
         if stored is None:
             return PlainTextResponse("No such file.", status_code=404)
         headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
-        return Response(stored["content"], media_type=stored["mimetype"], headers=headers)
+        return Response(stored.content, media_type=stored.mimetype, headers=headers)
 
     async def page(self, request: Request) -> Response:
         """The page and its files."""

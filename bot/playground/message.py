@@ -71,8 +71,9 @@ class Message:
             "blocks": self.blocks,
             "username": self.username,
             "metadata": self.metadata,
-            "files": self.files,
-            "stream_markdown": self.stream_markdown,
+            "files": [file | {"url_private": file.get("page_url")} for file in self.files],
+            # once a stream is finished its text is the first of its blocks
+            "stream_markdown": None if self.blocks else self.stream_markdown,
             "reply_count": reply_count,
             "edited": bool(self.edited),
             "ephemeral": self.viewer is not None,

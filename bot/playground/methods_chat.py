@@ -7,7 +7,7 @@ from bot.playground.call import Call, Method
 from bot.playground.errors import SlackError, invalid
 from bot.playground.message import Message
 from bot.playground.streams import text_of_chunks
-from bot.playground.workspace import Channel
+from bot.playground.team import Channel
 
 Json = dict[str, Any]
 
@@ -45,6 +45,8 @@ def _content(call: Call, most: int) -> Json:
     text = call.optional_text("text") or ""
     markdown = call.optional_text("markdown_text")
     blocks, attachments = call.items("blocks"), call.items("attachments")
+    if len(text) > most:
+        raise SlackError("msg_too_long")
     if markdown is not None:
         if text or blocks:
             raise SlackError("markdown_text_conflict")
@@ -53,8 +55,6 @@ def _content(call: Call, most: int) -> Json:
         text, blocks = markdown, [{"type": "markdown", "text": markdown}]
     if not text and not blocks and not attachments:
         raise SlackError("no_text")
-    if len(text) > most:
-        raise SlackError("msg_too_long")
     checked = check_message(blocks, call.workspace.limits) if blocks else None
     return {"text": text, "blocks": checked, "attachments": attachments}
 

@@ -5,7 +5,7 @@ from typing import Any
 from bot.playground.call import Call, Method
 from bot.playground.errors import SlackError
 from bot.playground.message import Message
-from bot.playground.workspace import Channel
+from bot.playground.team import Channel
 
 Json = dict[str, Any]
 READ = ("channels:read", "groups:read", "im:read")

@@ -1,10 +1,10 @@
 """reactions.*, views.*, assistant.*, agents.* and files.*."""
 
-import secrets
 from typing import Any
 
 from bot.playground.call import Call, Method
 from bot.playground.errors import SlackError, invalid
+from bot.playground.files import StoredFile, new_file_id
 from bot.playground.message import Message
 
 Json = dict[str, Any]
@@ -136,16 +136,8 @@ def _upload_url(call: Call) -> Json:
     name, length = call.text("filename"), call.number("length", 0)
     if length <= 0:
         raise invalid("length must be more than 0")
-    file_id = f"F0{secrets.token_hex(5).upper()}"
-    call.workspace.files[file_id] = {
-        "id": file_id,
-        "name": name,
-        "title": name,
-        "size": length,
-        "content": b"",
-        "mimetype": "application/octet-stream",
-        "user": call.workspace.bot.id,
-    }
+    file_id = new_file_id()
+    call.workspace.files[file_id] = StoredFile(file_id, name, name, length, call.workspace.bot.id)
     return {"upload_url": f"{call.base_url}/upload/v1/{file_id}", "file_id": file_id}
 
 
@@ -176,24 +168,10 @@ def _complete_upload(call: Call) -> Json:
 
 def _finish_upload(call: Call, upload: Any) -> Json:
     stored = call.workspace.files.get(upload.get("id", "") if isinstance(upload, dict) else "")
-    if stored is None or not stored["content"]:
+    if stored is None or not stored.content:
         raise SlackError("file_not_found")
-    stored["title"] = upload.get("title") or stored["name"]
-    return file_shape(stored, call.base_url)
-
-
-def file_shape(stored: Json, base_url: str) -> Json:
-    """A file in Slack's shape; its bytes stay in the workspace."""
-    url = f"{base_url}/files-pri/{stored['id']}/{stored['name']}"
-    visible = {name: value for name, value in stored.items() if name != "content"}
-    return visible | {
-        "mode": "hosted",
-        "filetype": stored["name"].rpartition(".")[2] or "binary",
-        "url_private": url,
-        "url_private_download": url,
-        "is_external": False,
-        "page_url": f"{base_url}/playground/files/{stored['id']}",
-    }
+    stored.title = upload.get("title") or stored.name
+    return stored.shape(call.base_url)
 
 
 STATUS = ("assistant:write", "chat:write")

@@ -6,7 +6,7 @@ from typing import Any
 from bot.playground import methods_conversations
 from bot.playground.call import Call, Method
 from bot.playground.errors import SlackError
-from bot.playground.workspace import User
+from bot.playground.team import User
 
 Json = dict[str, Any]
 
@@ -27,9 +27,9 @@ def _user_shape(call: Call, user: User) -> Json:
         "status_emoji": "",
         "team": workspace.team_id,
     }
-    if user.is_bot:
+    if user.id == workspace.bot.id:
         profile |= {"bot_id": workspace.bot_id, "api_app_id": workspace.app_id}
-    elif "users:read.email" in workspace.scopes:
+    elif not user.is_bot and "users:read.email" in workspace.scopes:
         profile["email"] = f"{user.name}@{workspace.team_domain}.example"
     shape: Json = {
         "id": user.id,

@@ -4,15 +4,19 @@ Every action does to the state what Slack's client would, and delivers to the ap
 would. The page's API (`live.py`) and the tests' driver (`server.py`) both go through here.
 """
 
+import mimetypes
+from collections.abc import Mapping
 from typing import Any
 
 from bot.playground.blocks import check_message, check_view, elements_of
 from bot.playground.delivery import Delivery, Outcome
 from bot.playground.errors import SlackError
+from bot.playground.files import StoredFile, new_file_id
 from bot.playground.hooks import Hook
 from bot.playground.message import Message, as_typed
+from bot.playground.team import SLACKBOT, Channel
 from bot.playground.views import View
-from bot.playground.workspace import Channel, Workspace
+from bot.playground.workspace import Workspace
 
 Json = dict[str, Any]
 
@@ -35,9 +39,12 @@ class People:
         channel: str,
         text: str,
         thread_ts: str | None = None,
-        files: list[Json] | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Message:
-        """Write a message, as typed: names after @ become mentions, markup is escaped."""
+        """Write a message, as typed: names after @ become mentions, markup is escaped.
+
+        `files` are shared with it: their bytes by name.
+        """
         place = self._place(user, channel)
         if not text.strip() and not files:
             raise SlackError("no_text")
@@ -50,7 +57,7 @@ class People:
             user,
             self._typed(text),
             thread_ts=thread_ts,
-            files=files or [],
+            files=[self._upload(user, name, content) for name, content in (files or {}).items()],
             subtype="file_share" if files else None,
         )
         self._workspace.add_message(message)
@@ -285,6 +292,12 @@ class People:
         }
         return as_typed(text, names)
 
+    def _upload(self, user: str, name: str, content: bytes) -> Json:
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        stored = StoredFile(new_file_id(), name, name, len(content), user, kind, content)
+        self._workspace.files[stored.id] = stored
+        return stored.shape(self._workspace.hooks.base_url)
+
     def _named(self, place: Channel) -> Json:
         return {"id": place.id, "name": "directmessage" if place.is_im else place.name}
 
@@ -343,8 +356,6 @@ class People:
             self._tell(user, place, f"{name} isn't in this channel, so it can't see your message.")
 
     def _tell(self, user: str, place: Channel, text: str) -> None:
-        from bot.playground.workspace import SLACKBOT
-
         message = self._workspace.new_message(place, SLACKBOT, text, viewer=user)
         self._workspace.add_ephemeral(message)
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from bot.playground.workspace import Channel, Command, Shortcut, User, Workspace
+from bot.playground.team import Channel, Command, Shortcut, User
+from bot.playground.workspace import Workspace
 
 NORA, SAM, LAYLA = "U0NORAHADD", "U0SAMOKAFO", "U0LAYLAMAN"
 GENERAL, ASK_HR, ENGINEERING, LEADERSHIP = "C0GENERAL0", "C0ASKHR000", "C0ENGINEER", "G0LEADERSH"

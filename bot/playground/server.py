@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
@@ -26,8 +26,9 @@ from bot.playground.people import People
 from bot.playground.seed import default_workspace
 from bot.playground.signed_http import SignedHttp
 from bot.playground.socket_mode import SocketMode
+from bot.playground.team import Channel
 from bot.playground.web_api import WebApi
-from bot.playground.workspace import Channel, Workspace
+from bot.playground.workspace import Workspace
 
 Json = dict[str, Any]
 
@@ -68,9 +69,9 @@ class Parts:
         content_type = request.headers.get("content-type", "")
         if content_type.startswith("multipart/form-data"):
             body = next(iter(parse_multipart(body, content_type).values())).content
-        if len(body) != stored["size"]:
+        if len(body) != stored.size:
             return PlainTextResponse("The length isn't the announced one.", status_code=400)
-        stored["content"] = body
+        stored.content = body
         return PlainTextResponse(f"OK - {len(body)}")
 
     async def private_file(self, request: Request) -> Response:
@@ -251,9 +252,9 @@ class Playground:
         channel: str,
         text: str,
         thread_ts: str | None = None,
-        files: list[Json] | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Message:
-        """Let `user` write a message; `<@U…>` and `@Name` are mentions."""
+        """Let `user` write a message; `@Name` and `<@U…>` mention, `files` are bytes by name."""
         return self.parts.people.post(user, channel, text, thread_ts, files)
 
     async def edit(self, user: str, channel: str, ts: str, text: str) -> Message:

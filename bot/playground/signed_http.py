@@ -26,7 +26,7 @@ class SignedHttp:
 
     def __init__(self, workspace: Workspace, request_url: str) -> None:
         self._workspace = workspace
-        self._request_url = request_url
+        self.request_url = request_url
         self._session: aiohttp.ClientSession | None = None
 
     async def verify(self) -> None:
@@ -43,7 +43,7 @@ class SignedHttp:
             text = await answer.text()
         if answer.status != 200 or challenge not in text:
             raise PlaygroundError(
-                f"{self._request_url} didn't answer the challenge: let it send `challenge` back"
+                f"{self.request_url} didn't answer the challenge: let it send `challenge` back"
             )
 
     async def send(self, attempt: Attempt, timeout_seconds: float) -> Outcome:
@@ -79,7 +79,7 @@ class SignedHttp:
             self._session = aiohttp.ClientSession()
         timestamp = str(int(self._workspace.now()))
         return self._session.post(
-            self._request_url,
+            self.request_url,
             data=body,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=timeout_seconds),

@@ -8,7 +8,8 @@ from bot.playground.errors import SlackError, invalid
 from bot.playground.message import Message
 
 if TYPE_CHECKING:
-    from bot.playground.workspace import Channel, Workspace
+    from bot.playground.team import Channel
+    from bot.playground.workspace import Workspace
 
 Json = dict[str, Any]
 CHUNKS = ("markdown_text", "task_update", "plan_update", "blocks")
@@ -124,8 +125,10 @@ class Streams:
 
     def _write(self, stream: Stream, text: str) -> None:
         message = stream.message
-        message.stream_markdown = (message.stream_markdown or "") + text
-        message.text = message.stream_markdown
+        written = (message.stream_markdown or "") + text
+        if len(written) > self._workspace.limits.markdown_message:
+            raise SlackError("msg_too_long")
+        message.stream_markdown = message.text = written
 
     def _expire(self, stream: Stream) -> None:
         if stream.state == "streaming":

@@ -9,12 +9,12 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from bot.playground.agents import Agents
 from bot.playground.errors import SlackError
 from bot.playground.faults import Faults
+from bot.playground.files import StoredFile
 from bot.playground.hooks import Hooks
 from bot.playground.limits import Limits
 from bot.playground.message import Message, rich_text
@@ -22,72 +22,10 @@ from bot.playground.pages import Pages
 from bot.playground.rates import RateLimiter
 from bot.playground.scopes import DEFAULT_SCOPES, DEFAULT_SUBSCRIPTIONS, SCOPE_OF_EVENT
 from bot.playground.streams import Streams
+from bot.playground.team import SLACKBOT, Channel, Command, Shortcut, User
 from bot.playground.views import Views
 
 Json = dict[str, Any]
-SLACKBOT = "USLACKBOT"
-
-
-@dataclass(slots=True)
-class User:
-    """A person or a bot of the workspace."""
-
-    id: str
-    name: str
-    real_name: str
-    color: str = "2eb67d"
-    locale: str = "en-US"
-    tz: str = "Etc/UTC"
-    is_admin: bool = False
-    is_bot: bool = False
-    deleted: bool = False
-
-    @property
-    def initials(self) -> str:
-        """Up to two letters for an avatar."""
-        return "".join(word[0] for word in self.real_name.split()[:2]).upper()
-
-
-@dataclass(slots=True)
-class Channel:
-    """A public or private channel, or a direct message (`is_im`)."""
-
-    id: str
-    name: str
-    members: list[str] = field(default_factory=list)
-    is_private: bool = False
-    is_im: bool = False
-    topic: str = ""
-    created: int = 0
-
-    @property
-    def kind(self) -> str:
-        """Slack's `channel_type`: channel, group or im."""
-        if self.is_im:
-            return "im"
-        return "group" if self.is_private else "channel"
-
-    @property
-    def scope_prefix(self) -> str:
-        """The first half of the scopes for this kind of conversation."""
-        return {"channel": "channels", "group": "groups", "im": "im"}[self.kind]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A slash command of the app's manifest."""
-
-    command: str
-    description: str
-    usage_hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shortcut:
-    """A message shortcut of the app's manifest."""
-
-    callback_id: str
-    name: str
 
 
 class Workspace:
@@ -127,13 +65,14 @@ class Workspace:
         self.replies: dict[tuple[str, str], list[str]] = {}
         self.usergroups: list[Json] = []
         self.tickets: dict[str, float] = {}
-        self.files: dict[str, Json] = {}
+        self.files: dict[str, StoredFile] = {}
         self.agents, self.streams = Agents(self), Streams(self)
         self.views, self.hooks = Views(self), Hooks(self)
         self._last_ts_microseconds = 0
         self.bot = self.add_user(
             User("U0LOREWISE", app_name.lower(), app_name, color="7a5cff", is_bot=True)
         )
+        self.add_user(User(SLACKBOT, "slackbot", "Slackbot", color="757575", is_bot=True))
 
     # people and conversations
 
@@ -298,7 +237,7 @@ class Workspace:
         user = self.users.get(user_id)
         if user is not None and not user.is_bot:
             fields.setdefault("client_msg_id", str(uuid.uuid4()))
-        bot = user is not None and user.is_bot
+        bot = user_id == self.bot.id
         return Message(channel.id, self.next_ts(), user_id, text, bot=bot, **fields)
 
     def change_message(self, message: Message, *, by: str, **fields: Any) -> None:
