@@ -76,7 +76,14 @@ CREATE TABLE embedding (
 CREATE INDEX embedding_acl_id ON embedding (acl_id); -- a reader of few documents scans only those
 CREATE INDEX embedding_chunk_id ON embedding (chunk_id); -- deleting a chunk scans nothing
 
--- BM25's inverted index. A term is the 64-bit hash of (language, lexeme).
+-- A term's key, the same for chunks and for questions: 64 bits of its lexeme, seeded with the text search
+-- configuration that made the lexeme.
+CREATE FUNCTION term_key(configuration text, lexeme text) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT hashtextextended(lexeme, hashtextextended(configuration, 0))
+$$;
+
+-- BM25's inverted index.
 CREATE TABLE posting (
     term bigint NOT NULL,
     acl_id int NOT NULL,
@@ -236,6 +243,8 @@ BEGIN
         VALUES (model_name, model_dimensions, now()) RETURNING * INTO model;
         EXECUTE format('CREATE TABLE embedding_%s PARTITION OF embedding FOR VALUES IN (%s)', model.id, model.id);
         EXECUTE format('ALTER TABLE embedding_%s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', model.id);
+        -- Wider vectors would be moved out of the row, and each of them fetched by a look-up.
+        EXECUTE format('ALTER TABLE embedding_%s ALTER COLUMN vector SET STORAGE PLAIN', model.id);
     ELSIF model.dimensions <> model_dimensions THEN
         RAISE EXCEPTION 'model % has % dimensions, not %', model_name, model.dimensions, model_dimensions;
     END IF;

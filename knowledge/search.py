@@ -1,0 +1,257 @@
+"""The only reader of chunks: what is found for a question, within what its reader may see.
+
+One statement (search.sql) ranks by meaning (exact, over every vector that the reader may see) and
+by words (BM25 over `posting`), and fuses both by weighted reciprocal rank. Figures behind the
+defaults of `Weights` are in docs/LOG.md.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import text as sql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from knowledge.database import Database
+from knowledge.embedding import Embedder
+from knowledge.languages import CONFIGURATIONS, ENGLISH, UNKNOWN, configuration, detect
+from knowledge.postings import split_text
+from knowledge.statements import read_statements
+
+logger = logging.getLogger(__name__)
+
+_STATEMENTS = read_statements(Path(__file__).with_name("search.sql"))
+_SEARCH = sql(_STATEMENTS["search"])
+_MODELS = sql(_STATEMENTS["models"])
+_VISIBLE_LANGUAGES = sql(_STATEMENTS["visible_languages"])
+
+LONGEST_QUESTION = 4000  # characters; no embedder reads more, and each word costs a look-up
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How the rankings are fused; measured (docs/LOG.md)."""
+
+    lexical: float = 1.0
+    dense: float = 1.0
+    multilingual: float = 1.0  # where it stands beside the English embedder
+    rank_constant: float = 60.0  # of reciprocal rank fusion
+    depth: int = 100  # places of each ranking that count
+    k1: float = 1.2  # BM25: how soon a repeated word stops to count
+    b: float = 0.75  # BM25: how far a long chunk is discounted
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found. `rank` begins with 1; `score` is the fused one.
+
+    `cosine` is by the question's first embedder that has a vector of this chunk; `bm25` is None
+    where the chunk has none of the question's words; `covered` is the share (0..1) of the
+    question's words, weighted by rarity, that it has.
+    """
+
+    rank: int
+    chunk_id: int
+    document_id: int
+    document_key: str
+    title: str
+    url: str | None
+    heading_path: tuple[str, ...]
+    page: int | None
+    position: int
+    text: str
+    language: str
+    score: float
+    cosine: float | None
+    bm25: float | None
+    covered: float
+    acl_id: int
+    modified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the decision to answer can be made from.
+
+    `top_cosines` are the best cosine over all visible chunks by each embedder that was asked;
+    `bm25_margin` is the best BM25 score less the second's.
+    """
+
+    language: str
+    visible_chunks: int
+    top_cosines: Mapping[str, float]
+    top_bm25: float | None
+    bm25_margin: float | None
+    covered: float
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The hits, best first, and the signals."""
+
+    hits: tuple[Hit, ...]
+    signals: Signals
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question made ready: its words and its vectors."""
+
+    language: str
+    words: str
+    pairs: list[str]
+    models: tuple[tuple[str, "np.ndarray[Any, np.dtype[np.float32]]", float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Search:
+    """Search over one database.
+
+    `embedders`: the last reads every language; one before it reads English only. A single one
+    serves all. None at all: search by words only.
+    """
+
+    database: Database
+    embedders: Sequence[Embedder] = ()
+    weights: Weights = field(default_factory=Weights)
+
+    async def search(
+        self, question: str, asker_principals: frozenset[str], *, k: int = 10
+    ) -> list[Hit]:
+        """The `k` best chunks that these principals may read, best first. See `find`."""
+        return list((await self.find(question, asker_principals, k=k)).hits)
+
+    async def find(
+        self, question: str, asker_principals: frozenset[str], *, k: int = 10
+    ) -> Results:
+        """The `k` best chunks with the signals of the search.
+
+        An empty question finds nothing. Of one longer than `LONGEST_QUESTION` characters only the
+        beginning is read. Fewer than `k` come back only where fewer than `k` are visible (or,
+        without embedders, where fewer have a word of the question).
+        """
+        if k < 1:
+            raise ValueError(f"k is {k}; it must be at least 1")
+        question = question.strip()[:LONGEST_QUESTION]
+        async with self.database.acting_as(asker_principals) as connection:
+            languages = dict(tuple(row) for row in await connection.execute(_VISIBLE_LANGUAGES))
+        if not question or not languages:
+            return Results((), Signals(UNKNOWN, sum(languages.values()), {}, None, None, 0.0))
+        asked = await self.prepare(question, languages)
+        async with self.database.acting_as(asker_principals) as connection:
+            return await self.run(connection, asked, k)
+
+    async def prepare(self, question: str, languages: Mapping[str, int]) -> _Asked:
+        """Detect the question's language, split it and embed it, all that needs no rights."""
+        language = detect(question)
+        words, pairs = split_text(question)
+        chosen = self._choose(language, question, languages)
+        vectors = await asyncio.gather(
+            *(embedder.embed_questions([question]) for embedder, _ in chosen)
+        )
+        models = tuple(
+            (embedder.name, vector[0], weight)
+            for (embedder, weight), vector in zip(chosen, vectors, strict=True)
+        )
+        return _Asked(language, words, list(dict.fromkeys(pairs)), models)
+
+    def _choose(
+        self, language: str, question: str, languages: Mapping[str, int]
+    ) -> list[tuple[Embedder, float]]:
+        """The embedders that serve a question, the most telling first, with their weights."""
+        if len(self.embedders) < 2:
+            return [(embedder, self.weights.dense) for embedder in self.embedders]
+        english, multilingual = self.embedders[0], self.embedders[-1]
+        if language == ENGLISH or (language == UNKNOWN and question.isascii()):
+            if set(languages) <= {ENGLISH}:
+                return [(english, self.weights.dense)]
+            return [(english, self.weights.dense), (multilingual, self.weights.multilingual)]
+        return [(multilingual, self.weights.dense)]
+
+    async def run(self, connection: AsyncConnection, asked: _Asked, k: int) -> Results:
+        """Run the statement in a transaction that acts as the reader."""
+        ids = {row.name: row.id for row in await connection.execute(_MODELS)}
+        models = [model for model in asked.models if model[0] in ids]
+        if len(models) < len(asked.models):
+            logger.warning(
+                "An embedder has no vectors in this database; its ranking is left out.",
+                extra={"action": "embedder_without_vectors"},
+            )
+        rows = (await connection.execute(_SEARCH, self._parameters(asked, models, ids, k))).all()
+        return _results(asked.language, [name for name, _, _ in models], rows)
+
+    def _parameters(
+        self,
+        asked: _Asked,
+        models: Sequence[tuple[str, "np.ndarray[Any, np.dtype[np.float32]]", float]],
+        ids: Mapping[str, int],
+        k: int,
+    ) -> dict[str, Any]:
+        weights = self.weights
+        known = asked.language != UNKNOWN
+        return {
+            "words": asked.words,
+            "pairs": asked.pairs,
+            "own_configuration": configuration(asked.language) if known else None,
+            "languages": list(CONFIGURATIONS),
+            "configurations": list(CONFIGURATIONS.values()),
+            "models": [ids[name] for name, _, _ in models],
+            "vectors": [_halfvec(vector) for _, vector, _ in models],
+            "weights": [weight for _, _, weight in models],
+            "lexical_weight": weights.lexical,
+            "rank_constant": weights.rank_constant,
+            "depth": max(weights.depth, k),
+            "k1": weights.k1,
+            "b": weights.b,
+            "k": k,
+        }
+
+
+def _halfvec(vector: "np.ndarray[Any, np.dtype[np.float32]]") -> str:
+    return "[" + ",".join(map(str, vector.tolist())) + "]"
+
+
+def _results(language: str, models: Sequence[str], rows: Sequence[Any]) -> Results:
+    first = rows[0]
+    hits = tuple(
+        _hit(rank, row, first.asked_idf)
+        for rank, row in enumerate(rows, 1)
+        if row.chunk_id is not None
+    )
+    margin = None if first.top_bm25 is None else first.top_bm25 - (first.second_bm25 or 0.0)
+    cosines = {
+        name: cosine
+        for name, cosine in zip(models, first.top_cosines, strict=True)
+        if cosine is not None
+    }
+    covered = hits[0].covered if hits else 0.0
+    signals = Signals(language, first.visible_chunks, cosines, first.top_bm25, margin, covered)
+    return Results(hits, signals)
+
+
+def _hit(rank: int, row: Any, asked_idf: float | None) -> Hit:
+    covered = min(1.0, row.covered / asked_idf) if row.covered and asked_idf else 0.0
+    return Hit(
+        rank=rank,
+        chunk_id=row.chunk_id,
+        document_id=row.document_id,
+        document_key=row.key,
+        title=row.title,
+        url=row.url,
+        heading_path=tuple(row.heading_path),
+        page=row.page,
+        position=row.position,
+        text=row.text,
+        language=row.language,
+        score=row.score,
+        cosine=row.cosine,
+        bm25=row.bm25,
+        covered=covered,
+        acl_id=row.acl_id,
+        modified_at=row.modified_at,
+    )

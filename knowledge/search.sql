@@ -1,0 +1,113 @@
+-- Statements of knowledge/postings.py and knowledge/search.py; all run under row level security.
+
+-- terms_of_texts --
+-- The terms of many texts with their frequencies: words by Postgres's parsers, pairs as given.
+SELECT given.number - 1 AS number, term_key(given.configuration, word.lexeme) AS term,
+       cardinality(word.positions) AS frequency
+FROM unnest(CAST(:words AS text[]), CAST(:configurations AS text[]))
+     WITH ORDINALITY AS given (words, configuration, number)
+CROSS JOIN LATERAL unnest(to_tsvector(given.configuration::regconfig, given.words)) AS word
+UNION ALL
+SELECT given.number, term_key((CAST(:configurations AS text[]))[given.number + 1], given.pair), count(*)
+FROM unnest(CAST(:pair_numbers AS int[]), CAST(:pairs AS text[])) AS given (number, pair)
+GROUP BY 1, 2
+
+-- search --
+-- The best chunks for a question: exact dense ranking and BM25, fused by weighted reciprocal rank.
+WITH reader AS MATERIALIZED (
+    -- Beside the policies an explicit predicate: an array that the indexes on acl_id can use.
+    SELECT ARRAY(SELECT readable_acls()) AS acls
+), collection AS MATERIALIZED (
+    -- What this reader sees, by configuration: hidden documents change no figure.
+    SELECT coalesce(known.configuration, 'simple') AS configuration,
+           sum(s.chunks)::float8 AS chunks, sum(s.terms)::float8 / sum(s.chunks)::float8 AS average_length
+    FROM collection_size s
+    LEFT JOIN unnest(CAST(:languages AS text[]), CAST(:configurations AS text[]))
+         AS known (language, configuration) ON known.language = s.language
+    WHERE s.acl_id = ANY ((SELECT acls FROM reader)::int[]) AND s.chunks > 0
+    GROUP BY 1
+), size AS MATERIALIZED (
+    SELECT coalesce(sum(chunks), 0) AS chunks FROM collection
+), concept AS MATERIALIZED (
+    -- The question's own words. Of an unsure language: by the rules of most of what there is.
+    SELECT word.lexeme, word.positions
+    FROM unnest(to_tsvector(coalesce(
+        CAST(:own_configuration AS text),
+        (SELECT configuration FROM collection ORDER BY chunks DESC, configuration LIMIT 1),
+        'simple')::regconfig, :words)) AS word
+), asked AS MATERIALIZED (
+    -- Each word by the rules of every language in use; a stop word of the question's is none in any.
+    SELECT concept.lexeme AS concept, c.average_length, term_key(c.configuration, word.lexeme) AS term
+    FROM collection c
+    CROSS JOIN LATERAL unnest(to_tsvector(c.configuration::regconfig, :words)) AS word
+    JOIN concept ON concept.positions && word.positions
+    UNION
+    SELECT pair, c.average_length, term_key(c.configuration, pair)
+    FROM collection c CROSS JOIN unnest(CAST(:pairs AS text[])) AS pair
+), matched AS MATERIALIZED (
+    SELECT asked.concept, p.chunk_id,
+           p.frequency / (p.frequency + CAST(:k1 AS float8)
+               * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.length / asked.average_length)) AS saturation
+    FROM asked
+    JOIN posting p ON p.term = asked.term AND p.acl_id = ANY ((SELECT acls FROM reader)::int[])
+), rarity AS MATERIALIZED (
+    SELECT concept, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
+    FROM size CROSS JOIN (
+        SELECT concept, least(count(m.chunk_id), (SELECT chunks FROM size)) AS frequency
+        FROM (SELECT lexeme AS concept FROM concept UNION SELECT unnest(CAST(:pairs AS text[]))) c
+        LEFT JOIN matched m USING (concept) GROUP BY concept
+    ) AS counted
+), scored AS MATERIALIZED (
+    SELECT m.chunk_id, sum(r.idf * m.saturation) AS bm25, sum(r.idf) AS covered
+    FROM matched m JOIN rarity r USING (concept) GROUP BY m.chunk_id
+), lexical AS MATERIALIZED (
+    SELECT chunk_id, bm25, row_number() OVER (ORDER BY bm25 DESC, chunk_id) AS rank
+    FROM scored ORDER BY bm25 DESC, chunk_id LIMIT :depth
+), model AS MATERIALIZED (
+    SELECT model_id, CAST(vector AS halfvec) AS vector, weight, number
+    FROM unnest(CAST(:models AS smallint[]), CAST(:vectors AS text[]), CAST(:weights AS float8[]))
+         WITH ORDINALITY AS given (model_id, vector, weight, number)
+), dense AS MATERIALIZED (
+    SELECT model.number, model.weight, found.chunk_id, found.cosine,
+           row_number() OVER (PARTITION BY model.number ORDER BY found.cosine DESC, found.chunk_id) AS rank
+    FROM model CROSS JOIN LATERAL (
+        SELECT e.chunk_id, -(e.vector <#> model.vector) AS cosine FROM embedding e
+        WHERE e.model_id = model.model_id AND e.acl_id = ANY ((SELECT acls FROM reader)::int[])
+        ORDER BY e.vector <#> model.vector, e.chunk_id LIMIT :depth
+    ) AS found
+), fused AS MATERIALIZED (
+    SELECT chunk_id, sum(points) AS score FROM (
+        SELECT chunk_id, CAST(:lexical_weight AS float8) / (:rank_constant + rank) AS points FROM lexical
+        UNION ALL
+        SELECT chunk_id, weight / (:rank_constant + rank) FROM dense
+    ) AS leg
+    GROUP BY chunk_id ORDER BY score DESC, chunk_id LIMIT :k
+), hit AS (
+    SELECT f.chunk_id, f.score, s.bm25, s.covered, c.document_id, d.key, d.title, d.url,
+           c.heading_path, c.page, c.position, c.text, c.language, c.acl_id, d.modified_at,
+           (SELECT -(e.vector <#> model.vector) FROM model
+            JOIN embedding e ON e.model_id = model.model_id AND e.chunk_id = f.chunk_id
+            ORDER BY model.number LIMIT 1) AS cosine
+    FROM fused f
+    JOIN chunk c ON c.id = f.chunk_id AND c.acl_id = ANY ((SELECT acls FROM reader)::int[])
+    JOIN document d ON d.id = c.document_id AND d.acl_id = ANY ((SELECT acls FROM reader)::int[])
+    LEFT JOIN scored s ON s.chunk_id = f.chunk_id
+), signal AS (
+    SELECT (SELECT chunks FROM size)::bigint AS visible_chunks,
+           (SELECT sum(idf) FROM rarity) AS asked_idf,
+           (SELECT max(bm25) FROM lexical WHERE rank = 1) AS top_bm25,
+           (SELECT max(bm25) FROM lexical WHERE rank = 2) AS second_bm25,
+           ARRAY(SELECT max(cosine) FROM dense RIGHT JOIN model USING (number)
+                 GROUP BY number ORDER BY number) AS top_cosines
+)
+SELECT signal.*, hit.* FROM signal LEFT JOIN hit ON true
+ORDER BY hit.score DESC NULLS LAST, hit.chunk_id
+
+-- models --
+-- The models that have vectors at all, with the keys of their partitions.
+SELECT name, id FROM embedding_model
+
+-- visible_languages --
+-- The languages of what this reader may see, with their numbers of chunks.
+SELECT language, sum(chunks)::bigint AS chunks FROM collection_size
+WHERE acl_id = ANY (ARRAY(SELECT readable_acls())) AND chunks > 0 GROUP BY language
