@@ -17,9 +17,13 @@ KnowledgeError
  │    ├── ChatServerUnreachableError
  │    ├── ChatServerRefusedError
  │    ├── ChatServerBusyError
+ │    │    └── ChatServerRateLimitError
  │    └── AnswerCutError
  ├── SourceError
+ │    └── SourceBusyError
+ ├── IndexingStoppedError
  └── ParsingError
+      └── EmptyDocumentError
 """
 
 
@@ -63,8 +67,20 @@ class SourceError(KnowledgeError):
     """A source cannot be read."""
 
 
+class SourceBusyError(SourceError):
+    """Another process is indexing this source now."""
+
+
+class IndexingStoppedError(KnowledgeError):
+    """Indexing cannot go on; what was written stays, and the next run goes on from there."""
+
+
 class ParsingError(KnowledgeError):
     """A document cannot be read."""
+
+
+class EmptyDocumentError(ParsingError):
+    """A document has no text of its own: a redirect, a title without a page."""
 
 
 class ModelNotFoundError(KnowledgeError):
@@ -92,7 +108,11 @@ class ChatServerRefusedError(GenerationError):
 
 
 class ChatServerBusyError(GenerationError):
-    """The chat server has too much to do, or limits our rate."""
+    """The chat server has too much to do."""
+
+
+class ChatServerRateLimitError(ChatServerBusyError):
+    """The chat server takes no more of our requests for now, or our quota is used up."""
 
 
 class AnswerCutError(GenerationError):

@@ -1,0 +1,168 @@
+"""Documents to chunks: cut by structure, never in the middle of a sentence or a table row.
+
+A chunk lies within one section. Its text is the passage as a reader sees it; what is embedded and
+what BM25 counts is `embedding_text`: the title and the headings above, then the passage.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from knowledge.parsing.document import ParsedDocument
+from knowledge.pieces import Piece, cut_pieces, section_pieces
+from knowledge.structure import Block, Heading, read_blocks
+
+__all__ = ["VERSION", "Chunk", "chunk_document", "embedding_text"]
+
+VERSION = 1  # to be raised when the same Markdown gives other chunks: all is indexed again
+
+# Of the model's width, for special tokens and a prompt such as "passage: ".
+_RESERVED_TOKENS = 8
+_SMALLEST_LIMIT_TOKENS = 16
+_LONGEST_CRUMB = 80  # characters; a whole sentence set as a heading would crowd out the passage
+_MOST_CRUMBS = 4
+
+CountTokens = Callable[[Sequence[str]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document, as it is stored, found and cited."""
+
+    title: str
+    heading_path: tuple[str, ...]
+    page: int | None
+    position: int
+    text: str
+    tokens: int
+    """Of `text`, by the embedder that the width was measured with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    path: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+def embedding_text(chunk: Chunk) -> str:
+    """What is embedded: "Title > Heading > Sub-heading", an empty line, the passage."""
+    return f"{_prefix(chunk.title, chunk.heading_path)}\n\n{chunk.text}"
+
+
+def chunk_document(
+    document: ParsedDocument,
+    *,
+    language: str,
+    count_tokens: CountTokens,
+    width_tokens: int,
+    model_width_tokens: int,
+) -> list[Chunk]:
+    """Cut a document into chunks of `width_tokens` at the most.
+
+    `model_width_tokens` is what the embedder reads at the most: where title and headings are
+    long, the passage is shorter. `language` (ISO 639-1) says where sentences end.
+    """
+    sections = list(_sections(document.title, read_blocks(document.pages)))
+    prefixes = count_tokens([_prefix(document.title, section.path) for section in sections])
+    chunks: list[Chunk] = []
+    for section, prefix_tokens in zip(sections, prefixes, strict=True):
+        room = model_width_tokens - _RESERVED_TOKENS - prefix_tokens
+        limit = max(_SMALLEST_LIMIT_TOKENS, min(width_tokens, room))
+        pieces = cut_pieces(section_pieces(section.blocks), limit, language, count_tokens)
+        for text, tokens, page in _packed(pieces, limit, count_tokens):
+            chunks.append(Chunk(document.title, section.path, page, len(chunks), text, tokens))
+    return chunks
+
+
+def _prefix(title: str, path: tuple[str, ...]) -> str:
+    crumbs = [title, *path]
+    if len(crumbs) > _MOST_CRUMBS:  # the title and the nearest headings say most
+        crumbs = [title, *crumbs[1 - _MOST_CRUMBS :]]
+    return " > ".join(crumb[:_LONGEST_CRUMB].strip() for crumb in crumbs)
+
+
+def _sections(title: str, blocks: Sequence[Block]) -> Iterator[_Section]:
+    """The blocks below each heading. A heading with nothing below it is its own text."""
+    open_headings: list[Heading] = []
+    below: list[Block] = []
+    for index, block in enumerate(blocks):
+        if not isinstance(block, Heading):
+            below.append(block)
+            continue
+        if below:
+            yield _Section(_path(title, open_headings), tuple(below))
+            below = []
+        while open_headings and open_headings[-1].level >= block.level:
+            open_headings.pop()
+        open_headings.append(block)
+        after = blocks[index + 1] if index + 1 < len(blocks) else None
+        if after is None or (isinstance(after, Heading) and after.level <= block.level):
+            yield _Section(_path(title, open_headings), (block,))
+    if below:
+        yield _Section(_path(title, open_headings), tuple(below))
+
+
+def _path(title: str, headings: Sequence[Heading]) -> tuple[str, ...]:
+    """The headings' texts; a first one that only repeats the title is left out."""
+    texts = [heading.text for heading in headings]
+    if texts and texts[0].casefold() == title.casefold():
+        texts = texts[1:]
+    return tuple(texts)
+
+
+def _packed(
+    pieces: Sequence[Piece], limit: int, count_tokens: CountTokens
+) -> Iterator[tuple[str, int, int | None]]:
+    """Pieces put together to chunks of like size: (text, tokens, page of the start)."""
+    groups = list(_groups(pieces, limit))
+    texts = [_text(group) for group in groups]
+    for group, text, tokens in zip(groups, texts, count_tokens(texts), strict=True):
+        if tokens <= limit or len(group) == 1:
+            yield text, tokens, group[0].page
+        else:  # a tokenizer whose counts don't add up
+            middle = len(group) // 2
+            yield from _packed(group[:middle], limit, count_tokens)
+            yield from _packed(group[middle:], limit, count_tokens)
+
+
+def _groups(pieces: Sequence[Piece], limit: int) -> Iterator[list[Piece]]:
+    whole = sum(piece.tokens for piece in pieces)
+    target = whole / max(1, math.ceil(whole / limit))  # no crumb is left for the last chunk
+    group: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        cost = _cost(group[-1] if group else None, piece)
+        announces = bool(group) and group[-1].text.endswith((":", "："))
+        if group and (size + cost > limit or (size >= target and not announces)):
+            yield group
+            group, size = [], 0
+            cost = _cost(None, piece)
+        group.append(piece)
+        size += cost
+    if group:
+        yield group
+
+
+def _cost(before: Piece | None, piece: Piece) -> int:
+    return piece.tokens + (0 if _shares_header(before, piece) else piece.header_tokens)
+
+
+def _shares_header(before: Piece | None, piece: Piece) -> bool:
+    return before is not None and before.table == piece.table
+
+
+def _text(group: Sequence[Piece]) -> str:
+    """The pieces' texts in one; a table's header stands above the chunk's first row of it."""
+    parts: list[str] = []
+    before: Piece | None = None
+    for piece in group:
+        text = piece.text
+        if piece.header and not _shares_header(before, piece):
+            text = f"{piece.header}\n{text}"
+        if parts:
+            parts.append(piece.joiner)
+        else:
+            text = text.lstrip("\n")
+        parts.append(text)
+        before = piece
+    return "".join(parts)

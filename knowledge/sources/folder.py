@@ -1,0 +1,127 @@
+"""A folder of files."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from knowledge.errors import SourceError
+from knowledge.sources.source import Change, Checkpoint, Skipped, SourceDocument
+
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".htm": "text/html",
+    ".html": "text/html",
+    ".markdown": "text/markdown",
+    ".md": "text/markdown",
+    ".mdx": "text/markdown",
+    ".pdf": "application/pdf",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".rst": "text/plain",
+    ".text": "text/plain",
+    ".tsv": "text/tab-separated-values",
+    ".txt": "text/plain",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+SUCCESSORS = {".doc": ".docx", ".odt": ".docx", ".ppt": ".pptx", ".rtf": ".docx", ".xls": ".xlsx"}
+JUNK = {"Thumbs.db", "desktop.ini", "node_modules", "__pycache__", "__MACOSX", "$RECYCLE.BIN"}
+LARGEST_BYTES = 50 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """All readable files of a folder and of the folders in it; a key is the path within it."""
+
+    location: str
+    base_url: str | None = None
+    """Where the same files are served; else a document's URL is its path within the folder."""
+    largest_bytes: int = LARGEST_BYTES
+    kind: str = "folder"
+
+    async def changes(self, cursor: dict[str, Any] | None) -> AsyncIterator[Change]:
+        """Every file in the order of its path: a folder remembers nothing about the past."""
+        del cursor
+        for change in await asyncio.to_thread(self._list):
+            yield change
+        yield Checkpoint()
+
+    def _list(self) -> list[Change]:
+        root = Path(self.location)
+        if root.is_file():
+            return [self._file(root.parent, root)]
+        try:
+            return list(self._walk(root, root))
+        except OSError as error:
+            raise SourceError(
+                f"The folder {root} cannot be read: {error.strerror}. Check its path and rights; "
+                "nothing was removed from the index."
+            ) from error
+
+    def _walk(self, root: Path, folder: Path) -> Iterator[Change]:
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            path = Path(entry.path)
+            key = path.relative_to(root).as_posix()
+            reason = _why_not(root, path)
+            if reason:
+                yield Skipped(key, reason)
+            elif entry.is_dir():
+                try:
+                    yield from self._walk(root, path)
+                except OSError as error:
+                    yield Skipped(f"{key}/", f"cannot be read: {error.strerror}", unreadable=True)
+            else:
+                yield self._file(root, path)
+
+    def _file(self, root: Path, path: Path) -> Change:
+        key = path.relative_to(root).as_posix()
+        media_type = MEDIA_TYPES.get(path.suffix.lower())
+        if media_type is None:
+            return Skipped(key, _unknown_type(path))
+        try:
+            found = path.stat()
+        except OSError as error:
+            return Skipped(key, f"cannot be read: {error.strerror}", unreadable=True)
+        if not stat.S_ISREG(found.st_mode):
+            return Skipped(key, "is not a file")
+        if found.st_size > self.largest_bytes:
+            return Skipped(key, f"is larger than {self.largest_bytes // 2**20} MB")
+        return SourceDocument(
+            key=key,
+            media_type=media_type,
+            load=lambda: asyncio.to_thread(_load, path),
+            url=f"{self.base_url.rstrip('/')}/{quote(key)}" if self.base_url else key,
+            base_url=self.base_url,
+            modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
+        )
+
+
+def _load(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}. Check the file's rights.") from error
+
+
+def _why_not(root: Path, path: Path) -> str | None:
+    if path.name.startswith((".", "~$")):
+        return "is hidden"
+    if path.name in JUNK:
+        return "is known not to be a document"
+    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        return "is a link that leads out of the folder"
+    if path.is_symlink() and path.is_dir():
+        return "is a link to a folder that is read in its own place"
+    return None
+
+
+def _unknown_type(path: Path) -> str:
+    successor = SUCCESSORS.get(path.suffix.lower())
+    if successor:
+        return f"is of an old format: save it as {successor}"
+    return f"is of a type that is not read ({path.suffix or 'no suffix'})"
