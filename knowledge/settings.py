@@ -150,6 +150,13 @@ class KnowledgeSettings(Section):
     chunk_width_tokens: int = Field(
         default=220, ge=32, le=4096, description="Longest chunk, in tokens of the embedder."
     )
+    prompt_width_tokens: int = Field(
+        default=400,
+        ge=200,
+        le=100_000,
+        description="Longest prompt; passages that would not fit are cut to their most relevant "
+        "sentences. Small models answer better from little.",
+    )
     passages: int = Field(default=4, ge=1, le=20, description="Passages shown to the chat model.")
 
     @property

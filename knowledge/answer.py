@@ -1,0 +1,326 @@
+"""From a question to a cited answer, step by step, as a stream of events."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from knowledge.answer_log import AnswerLog
+from knowledge.conversation import (
+    Answer,
+    Citation,
+    Event,
+    Finished,
+    Question,
+    Reason,
+    Searching,
+    Seconds,
+    Sentence,
+    State,
+    Verification,
+    Writing,
+)
+from knowledge.draft import Draft, quotes
+from knowledge.embedding import Embedder
+from knowledge.errors import GenerationError
+from knowledge.generation.chat import ChatMessage, ChatModel
+from knowledge.grounding import Evidence
+from knowledge.languages import ENGLISH, UNKNOWN, detect
+from knowledge.prompt import PromptPassage, fit, new_fence, render
+from knowledge.relevance import Ranked, Verdict, judge, rank_units
+from knowledge.search import Hit, Search
+from knowledge.units import Unit, units
+from knowledge.verified import Verified, VerifiedAnswers
+
+logger = logging.getLogger(__name__)
+
+FOLLOW_UP_WORDS = 6
+"""A question in a thread that has at most so many words is searched for with the one before."""
+FOCUS_UNITS = 6
+"""Units that the model sees at the most where the prompt is narrow."""
+NEAREST = 3
+"""Documents that an abstention names."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """What is known of one question while it is being answered."""
+
+    question: Question
+    language: str
+    answer_id: UUID = field(default_factory=uuid4)
+    began: float = field(default_factory=time.monotonic)
+    hits: Sequence[Hit] = ()
+    ranked: Sequence[Ranked] = ()
+    said: list[tuple[str, int]] = field(default_factory=list)  # (text, index of the hit)
+    paragraphs: list[bool] = field(default_factory=list)
+    numbers: dict[int, int] = field(default_factory=dict)  # index of the hit -> citation's number
+    quotes: dict[int, str] = field(default_factory=dict)
+    signals: dict[str, Any] = field(default_factory=dict)
+    search_seconds: float = 0.0
+    first_token_seconds: float | None = None
+
+    def say(self, text: str, unit: Unit, *, starts_paragraph: bool) -> Sentence:
+        """Take a sentence into the answer and number the passage that it stands on."""
+        number = self.numbers.setdefault(unit.passage, len(self.numbers) + 1)
+        self.quotes.setdefault(unit.passage, unit.text)
+        self.said.append((text, unit.passage))
+        self.paragraphs.append(starts_paragraph)
+        return Sentence(text, (number,), starts_paragraph)
+
+
+class Answerer:
+    """Answers questions from what their audience may read, and writes the answer log."""
+
+    def __init__(
+        self,
+        search: Search,
+        chat_model: ChatModel,
+        *,
+        passages: int = 4,
+        prompt_width_tokens: int = 400,
+        max_new_tokens: int = 160,
+    ) -> None:
+        """`search.embedders` must not be empty: they also rank the units of the passages."""
+        self._search = search
+        self._chat_model = chat_model
+        self._passages = passages
+        self._prompt_width_tokens = prompt_width_tokens
+        self._max_new_tokens = max_new_tokens
+        self._log = AnswerLog(search.database)
+        self._verified = VerifiedAnswers(search.database, search.embedders[-1])
+
+    async def answer(self, question: Question) -> AsyncGenerator[Event, None]:
+        """The events of one answer; the last is always `Finished`.
+
+        Closing the generator stops the model and notes the answer as stopped.
+        """
+        course = _Course(question, _language(question.text))
+        await self._log.ask(question, course.language)
+        finished = False
+        try:
+            async with aclosing(self._steps(course)) as events:
+                async for event in events:
+                    finished = isinstance(event, Finished)
+                    yield event
+        except (GeneratorExit, asyncio.CancelledError):
+            if not finished:
+                await self._finish(course, "stopped")
+            raise
+
+    async def _steps(self, course: _Course) -> AsyncGenerator[Event, None]:
+        yield Searching()
+        question = course.question
+        approved = await self._verified.find(question.text, course.language, question.audience)
+        if approved:
+            yield Sentence(approved.answer, ())
+            yield Finished(await self._finish_verified(course, approved))
+            return
+        verdict, evidence = await self._gather(course)
+        if not course.hits or not verdict.answerable:
+            reason: Reason = "no_evidence" if course.signals["visible"] else "nothing_readable"
+            yield Finished(await self._finish(course, "abstained", reason))
+            return
+        yield Writing(len(course.hits))
+        failure: Reason | None = None
+        try:
+            async with aclosing(self._write(course, evidence)) as sentences:
+                async for sentence in sentences:
+                    yield sentence
+        except GenerationError as error:
+            logger.warning(
+                "The chat model failed; the passages are quoted instead: %s",
+                error,
+                extra={"action": "generation_failed"},
+            )
+            failure = "model_failed"
+        state: State = "answered" if course.said else "quoted"
+        if not course.said:
+            for unit in quotes(course.ranked, course.language):
+                yield course.say(unit.text, unit, starts_paragraph=bool(course.said))
+        yield Finished(await self._finish(course, state, failure))
+
+    async def _gather(self, course: _Course) -> tuple[Verdict, Evidence]:
+        """Search, cut the passages into units and rank these."""
+        wanted = _searched(course.question)
+        began = time.monotonic()
+        results = await self._search.find(wanted, course.question.audience, k=self._passages)
+        course.hits = results.hits
+        course.search_seconds = time.monotonic() - began
+        if course.language == UNKNOWN:
+            course.language = ENGLISH if wanted.isascii() else results.signals.language
+        titles = [_title(hit) for hit in course.hits]
+        cut = [
+            unit
+            for index, hit in enumerate(course.hits)
+            for unit in units(index, hit.text, hit.language)
+        ]
+        course.ranked = await rank_units(
+            wanted, cut, titles, self._embedder(course.language, course.hits)
+        )
+        evidence = Evidence(cut, titles, [hit.language for hit in course.hits])
+        verdict = judge(wanted, course.language, course.ranked, evidence)
+        course.signals = {
+            "visible": results.signals.visible_chunks,
+            "relevance": round(verdict.relevance, 4),
+            "coverage": round(verdict.coverage, 4),
+            "covered": round(results.signals.covered, 4),
+            "cosines": {k: round(v, 4) for k, v in results.signals.top_cosines.items()},
+        }
+        return verdict, evidence
+
+    def _embedder(self, language: str, hits: Sequence[Hit]) -> Embedder:
+        """The English embedder where question and passages are English, else the last one."""
+        english = language == ENGLISH and all(hit.language == ENGLISH for hit in hits)
+        return self._search.embedders[0 if english else -1]
+
+    async def _write(self, course: _Course, evidence: Evidence) -> AsyncGenerator[Sentence, None]:
+        """The model's sentences that hold."""
+        draft = Draft(evidence, course.ranked, course.language)
+        deltas = self._chat_model.stream(self._prompt(course), max_new_tokens=self._max_new_tokens)
+        try:
+            async with aclosing(deltas), aclosing(draft.follow(_timed(deltas, course))) as held:
+                async for sentence in held:
+                    yield course.say(
+                        sentence.text,
+                        sentence.unit,
+                        starts_paragraph=sentence.starts_paragraph,
+                    )
+        finally:
+            course.signals["dropped"] = draft.dropped
+
+    def _prompt(self, course: _Course) -> list[ChatMessage]:
+        question, fence = course.question, new_fence()
+
+        def messages(passages: Sequence[PromptPassage]) -> list[ChatMessage]:
+            return render(
+                question.text,
+                passages,
+                language=course.language,
+                thread=question.thread,
+                fence=fence,
+            )
+
+        whole = [PromptPassage(_title(hit), hit.text) for hit in course.hits]
+        count = self._chat_model.count_tokens
+        if count(messages(whole)) <= self._prompt_width_tokens:
+            return messages(whole)
+        focused = _focused(course)
+        return messages(
+            fit(focused, self._prompt_width_tokens, lambda passages: count(messages(passages)))
+        )
+
+    async def _finish_verified(self, course: _Course, approved: Verified) -> Answer:
+        answer = Answer(
+            id=course.answer_id,
+            question_id=course.question.id,
+            state="verified",
+            text=approved.answer,
+            citations=tuple(
+                Citation(number, source.title, source.url, (), None, "", "")
+                for number, source in enumerate(approved.sources, 1)
+            ),
+            nearest=(),
+            reason=None,
+            language=course.language,
+            verification=Verification(approved.approver, approved.approved_at),
+            model=None,
+            adapter=None,
+            seconds=self._seconds(course),
+        )
+        await self._log.finish(answer, (), frozenset(), {"verified_answer": str(approved.id)})
+        return answer
+
+    async def _finish(self, course: _Course, state: State, reason: Reason | None = None) -> Answer:
+        written = state in ("answered", "stopped")
+        text = "".join(
+            ("" if index == 0 else "\n\n" if paragraph else " ") + sentence
+            for index, ((sentence, _), paragraph) in enumerate(
+                zip(course.said, course.paragraphs, strict=True)
+            )
+        )
+        answer = Answer(
+            id=course.answer_id,
+            question_id=course.question.id,
+            state=state,
+            text=text,
+            citations=tuple(
+                _citation(number, course.hits[index], course.quotes[index])
+                for index, number in course.numbers.items()
+            ),
+            nearest=_nearest(course.hits) if state == "abstained" else (),
+            reason=reason,
+            language=course.language,
+            verification=None,
+            model=self._chat_model.name if written else None,
+            adapter=self._chat_model.adapter if written else None,
+            seconds=self._seconds(course),
+        )
+        cited = frozenset(index + 1 for index in course.numbers)
+        await self._log.finish(answer, course.hits, cited, course.signals)
+        logger.info(
+            "A question ended as %s.",
+            state,
+            extra={"action": "question_answered", "state": state, "seconds": answer.seconds.total},
+        )
+        return answer
+
+    def _seconds(self, course: _Course) -> Seconds:
+        return Seconds(
+            search=course.search_seconds,
+            first_token=course.first_token_seconds,
+            total=time.monotonic() - course.began,
+        )
+
+
+async def _timed(deltas: AsyncIterator[str], course: _Course) -> AsyncIterator[str]:
+    async for delta in deltas:
+        if course.first_token_seconds is None:
+            course.first_token_seconds = time.monotonic() - course.began
+        yield delta
+
+
+def _language(text: str) -> str:
+    return detect(text, among=(ENGLISH,))
+
+
+def _searched(question: Question) -> str:
+    """What is searched for: a short follow-up takes the question before it along."""
+    asked = [turn.text for turn in question.thread if turn.role == "user"]
+    if asked and len(question.text.split()) <= FOLLOW_UP_WORDS:
+        return f"{asked[-1]} {question.text}"
+    return question.text
+
+
+def _title(hit: Hit) -> str:
+    return " > ".join([hit.title, *hit.heading_path])
+
+
+def _focused(course: _Course) -> list[PromptPassage]:
+    """The most relevant units, grouped by passage, the best passage first."""
+    best = [item.unit for item in course.ranked[:FOCUS_UNITS]]
+    passages = list(dict.fromkeys(unit.passage for unit in best))
+    return [
+        PromptPassage(
+            course.hits[passage].title,
+            " ".join(
+                f"{unit.context} {unit.text}".strip() for unit in best if unit.passage == passage
+            ),
+        )
+        for passage in passages
+    ]
+
+
+def _citation(number: int, hit: Hit, quote: str) -> Citation:
+    return Citation(number, hit.title, hit.url, hit.heading_path, hit.page, quote, hit.document_key)
+
+
+def _nearest(hits: Sequence[Hit]) -> tuple[Citation, ...]:
+    """The nearest documents, each once."""
+    first = {hit.document_id: hit for hit in reversed(hits)}
+    ranked = sorted(first.values(), key=lambda hit: hit.rank)[:NEAREST]
+    return tuple(_citation(number, hit, "") for number, hit in enumerate(ranked, 1))

@@ -1,0 +1,134 @@
+"""Follows a model's text as it streams and lets through only the sentences that hold.
+
+A sentence holds when a unit of the passages says it and that unit is about as relevant to the
+question as the best one: a true sentence that answers another question is no answer.
+"""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from sentencex import segment
+
+from knowledge.grounding import Evidence, is_repeated
+from knowledge.relevance import Ranked
+from knowledge.units import Unit, plain
+
+NEAR_THE_BEST = 0.06
+"""How much less relevant than the best unit the one may be that a sentence stands on."""
+LONGEST_SENTENCES = 4
+PATIENCE = 2
+"""Sentences that may fail, one after the other, before the model is stopped."""
+
+_SPEAKER = re.compile(r"^(?:(?:answer|assistant|passage \d+[^:]{0,80})\s*:\s*)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A sentence that holds, and the unit it stands on."""
+
+    text: str
+    unit: Unit
+    starts_paragraph: bool
+
+
+@dataclass(slots=True)
+class Draft:
+    """What came of one generation so far."""
+
+    evidence: Evidence
+    ranked: Sequence[Ranked]
+    language: str
+    held: list[Held] = field(default_factory=list)
+    dropped: int = 0
+    _failed: int = 0
+    _raw: str = ""
+
+    async def follow(self, deltas: AsyncIterator[str]) -> AsyncGenerator[Held, None]:
+        """Sentences that hold, as soon as each is complete; ends when enough has been said."""
+        async for delta in deltas:
+            self._raw += delta
+            for sentence, paragraph in self._complete():
+                held = self._judge(sentence, starts_paragraph=paragraph)
+                if held:
+                    yield held
+                if self.is_done:
+                    return
+        for sentence, paragraph in self._rest():
+            held = self._judge(sentence, starts_paragraph=paragraph)
+            if held:
+                yield held
+            if self.is_done:
+                return
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the model should stop: enough was said, or nothing good is coming."""
+        return len(self.held) >= LONGEST_SENTENCES or self._failed >= PATIENCE
+
+    def _complete(self) -> list[tuple[str, bool]]:
+        """Take the complete sentences off the raw text; the last one may still grow."""
+        paragraphs = self._raw.split("\n")
+        done = [(text, True) for part in paragraphs[:-1] for text in self._segment(part)]
+        last = self._segment(paragraphs[-1], keep_space=True)
+        first_of_last = len(paragraphs) > 1
+        for index, text in enumerate(last[:-1]):
+            done.append((text.strip(), first_of_last and index == 0))
+        self._raw = last[-1] if last else ""
+        return done
+
+    def _rest(self) -> list[tuple[str, bool]]:
+        rest, self._raw = self._raw, ""
+        return [(text, False) for text in self._segment(rest)]
+
+    def _segment(self, text: str, *, keep_space: bool = False) -> list[str]:
+        language = self.language if self.language != "und" else "en"
+        parts = list(segment(language, text)) if text.strip() else []
+        return parts if keep_space else [part.strip() for part in parts if part.strip()]
+
+    def _judge(self, sentence: str, *, starts_paragraph: bool) -> Held | None:
+        text = _SPEAKER.sub("", plain(sentence)).strip()
+        if not any(character.isalnum() for character in text):
+            return None
+        if is_repeated(text, [held.text for held in self.held], self.language):
+            self._failed += 1
+            return None
+        support = self.evidence.support(text, self.language)
+        if support is None or not self._is_relevant(support.unit):
+            self.dropped += 1
+            self._failed += 1
+            return None
+        self._failed = 0
+        held = Held(text, support.unit, starts_paragraph and bool(self.held))
+        self.held.append(held)
+        return held
+
+    def _is_relevant(self, unit: Unit) -> bool:
+        best = self.ranked[0].relevance
+        return any(
+            item.unit == unit and item.relevance >= best - NEAR_THE_BEST for item in self.ranked
+        )
+
+
+QUOTES = 3
+NEAR_QUOTE = 0.10
+
+
+def quotes(ranked: Sequence[Ranked], language: str, limit: int = QUOTES) -> list[Unit]:
+    """The units to quote where the model left nothing: the best, and others nearly as good.
+
+    At most two, or three where they are short; never two that say the same.
+    """
+    chosen: list[Unit] = []
+    words = 0
+    for item in ranked:
+        if len(chosen) == limit or item.relevance < ranked[0].relevance - NEAR_QUOTE:
+            break
+        length = len(item.unit.text.split())
+        if chosen and words + length > 60:
+            continue
+        if is_repeated(item.unit.text, [unit.text for unit in chosen], language):
+            continue
+        chosen.append(item.unit)
+        words += length
+    return chosen

@@ -1,0 +1,103 @@
+"""Does a passage say what a sentence says? The guard between the model and the reader.
+
+The check is lexical and strict on purpose: a small model's errors are numbers, names and
+negations that no passage contains, and those are exactly what words can tell.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from knowledge.units import Unit
+from knowledge.wording import Terms, terms
+
+SUPPORT = 0.75
+"""Share of a sentence's weight that its unit must contain; docs/LOG.md holds the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """The unit that says it, and the share of the sentence's weight that it contains."""
+
+    unit: Unit
+    share: float
+
+
+class Evidence:
+    """The units of the passages at hand, ready to be asked whether they support a sentence."""
+
+    def __init__(
+        self, units: Sequence[Unit], titles: Sequence[str], languages: Sequence[str]
+    ) -> None:
+        """`titles` and `languages` are those of the passages that the units come from."""
+        self.units = units
+        self._terms = [terms(f"{u.context} {u.text}", languages[u.passage]) for u in units]
+        self._titles = [
+            terms(title, language).stems for title, language in zip(titles, languages, strict=True)
+        ]
+        counts = Counter(stem for unit in self._terms for stem in unit.stems)
+        # A word that stands in most units says little; one that stands in none says the most.
+        self._weights = {stem: math.log(1 + len(units) / n) for stem, n in counts.items()}
+        self._unseen = math.log(1 + 2 * max(1, len(units)))
+
+    def weight(self, stem: str) -> float:
+        """How much a word says among these units."""
+        return self._weights.get(stem, self._unseen)
+
+    def share(self, wanted: Iterable[str], present: frozenset[str]) -> float:
+        """The weighted share of `wanted` that is `present`; 0 for nothing wanted."""
+        weights = {stem: self.weight(stem) for stem in wanted}
+        total = sum(weights.values())
+        return sum(w for stem, w in weights.items() if stem in present) / total if total else 0.0
+
+    def coverage(self, text: str, language: str, passage: int | None = None) -> float:
+        """The weighted share of a text's words that stand in the units (of one passage)."""
+        present: set[str] = set()
+        for unit, unit_terms in zip(self.units, self._terms, strict=True):
+            if passage is None or unit.passage == passage:
+                present |= unit_terms.stems | self._titles[unit.passage]
+        return self.share(terms(text, language).stems, frozenset(present))
+
+    def support(self, sentence: str, language: str) -> Support | None:
+        """The best unit (alone, or with the next one) that says the sentence, or None.
+
+        Every number of the sentence must stand in that unit, and it must be negated as the
+        sentence is: a wrong number or a lost "not" is worse than no answer.
+        """
+        said = terms(sentence, language)
+        if not said.stems:
+            return None
+        best: Support | None = None
+        for index, unit in enumerate(self.units):
+            for present in self._windows(index):
+                if said.numbers - present.numbers or said.negated != present.negated:
+                    continue
+                share = self.share(said.stems, present.stems | self._titles[unit.passage])
+                if share >= SUPPORT and (best is None or share > best.share):
+                    best = Support(unit, share)
+        return best
+
+    def _windows(self, index: int) -> Iterable[Terms]:
+        alone = self._terms[index]
+        yield alone
+        following = index + 1
+        if following < len(self.units) and (
+            self.units[following].passage == self.units[index].passage
+        ):
+            after = self._terms[following]
+            yield Terms(
+                alone.stems | after.stems,
+                alone.numbers | after.numbers,
+                alone.negated or after.negated,
+            )
+
+
+def is_repeated(sentence: str, earlier: Iterable[str], language: str) -> bool:
+    """Whether the sentence says what an earlier one said, as small models like to."""
+    new = terms(sentence, language).stems
+    return any(
+        len(new & old) >= 0.8 * len(new)
+        for old in (terms(text, language).stems for text in earlier)
+        if new
+    )

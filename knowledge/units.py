@@ -1,0 +1,156 @@
+"""Cuts a passage into units: the smallest pieces that can be quoted as an answer.
+
+A unit is a sentence, a short list together with the line that leads into it, an item of a long
+list, a step list, or a table row that names its columns. Its text is plain, without markup.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sentencex import segment
+
+LIST_WIDTH_WORDS = 70  # a longer list is quoted item by item
+
+_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
+_NUMBERED = re.compile(r"^\s*\d{1,2}[.)]\s+")
+_ROW = re.compile(r"^\s*\|.*\|\s*$")
+_RULE = re.compile(r"^[\s|:-]+$")
+_HEADING = re.compile(r"^\s{0,3}#{1,6}\s+")
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_AUTOLINK = re.compile(r"<(?:https?://|mailto:)?([^<>\s]+)>")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_EMPHASIS = re.compile(r"(\*{1,3}|`{1,3}|(?<!\w)_{1,3}|_{1,3}(?!\w))")
+_ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!|~-])")
+_FENCE = re.compile(r"^\s*(```|~~~)")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A quotable piece of passage `passage` (an index), in reading order.
+
+    `context` is the line that leads into a list's item, or nothing.
+    """
+
+    passage: int
+    text: str
+    context: str = ""
+
+
+def plain(markdown: str) -> str:
+    """One line of Markdown without its markup; a link keeps its label only."""
+    text = _LINK.sub(r"\1", markdown)
+    text = _AUTOLINK.sub(r"\1", text)
+    text = _TAG.sub("", text)
+    text = _EMPHASIS.sub("", text)
+    text = _ESCAPE.sub(r"\1", text)
+    return " ".join(text.split())
+
+
+def units(passage: int, markdown: str, language: str) -> list[Unit]:
+    """The units of one passage."""
+    return [
+        Unit(passage, unit.text, unit.context)
+        for block in _blocks(markdown.splitlines())
+        for unit in _cut(block, language)
+        if any(character.isalnum() for character in unit.text)
+    ]
+
+
+@dataclass(slots=True)
+class _Block:
+    kind: str  # "text", "list", "table", "code"
+    lines: list[str]
+    lead: str = ""
+
+
+def _kind(line: str) -> str:
+    if _ROW.match(line):
+        return "table"
+    return "list" if _ITEM.match(line) else "text"
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[_Block]:
+    """Group lines; a list remembers the text that ends in a colon right before it."""
+    current = _Block("text", [])
+    lead = ""
+    fenced = False
+    for line in [*lines, ""]:
+        if _FENCE.match(line):
+            fenced = not fenced
+            continue
+        if (not line.strip() or _HEADING.match(line)) and not fenced:
+            continues = current.kind == "list"  # an empty line does not end a list
+            if not continues and current.lines:
+                lead = _lead(current)
+                yield current
+                current = _Block("text", [])
+            continue
+        kind = "text" if fenced else _kind(line)
+        if kind == "text" and current.kind == "list" and line.startswith((" ", "\t")):
+            current.lines[-1] += " " + line.strip()  # an item's second line
+        elif kind != current.kind and current.lines:
+            lead = _lead(current)
+            yield current
+            current = _Block(kind, [line], lead if kind == "list" else "")
+        else:
+            if not current.lines:
+                current = _Block(kind, [], lead if kind == "list" else "")
+            current.lines.append(line)
+    if current.lines:
+        yield current
+
+
+def _lead(block: _Block) -> str:
+    if block.kind != "text":
+        return ""
+    text = plain(" ".join(block.lines))
+    return text if text.endswith((":", "：")) else ""
+
+
+def _cut(block: _Block, language: str) -> Iterator[Unit]:
+    if block.kind == "table":
+        yield from _rows(block.lines)
+    elif block.kind == "list":
+        yield from _items(block, language)
+    else:
+        yield from _sentences(plain(" ".join(block.lines)), language)
+
+
+def _sentences(text: str, language: str, context: str = "") -> Iterator[Unit]:
+    for sentence in segment(language if language != "und" else "en", text):
+        if sentence.strip():
+            yield Unit(0, sentence.strip(), context)
+
+
+def _items(block: _Block, language: str) -> Iterator[Unit]:
+    items = [plain(_ITEM.sub("", line)) for line in block.lines]
+    words = len(" ".join([block.lead, *items]).split())
+    steps = all(_NUMBERED.match(line) for line in block.lines)
+    if (block.lead or steps) and words <= LIST_WIDTH_WORDS and len(items) > 1:
+        listed = " ".join(
+            f"{number}. {item}" if steps else f"{item.rstrip('.;')};"
+            for number, item in enumerate(items, 1)
+        )
+        yield Unit(0, f"{block.lead} {listed}".strip().rstrip(";") + ("" if steps else "."))
+        return
+    for item in items:
+        yield from _sentences(item, language, block.lead)
+
+
+def _rows(lines: list[str]) -> Iterator[Unit]:
+    rows = [[plain(cell) for cell in line.strip().strip("|").split("|")] for line in lines]
+    rules = [index for index, line in enumerate(lines) if _RULE.match(line)]
+    header = rows[0] if rules and rules[0] == 1 else None
+    for index, row in enumerate(rows):
+        if index in rules or row is header:
+            continue
+        if header is None:
+            yield Unit(0, ", ".join(cell for cell in row if cell))
+        else:
+            named = [
+                f"{name}: {cell}" if name else cell
+                for name, cell in zip(header, row, strict=False)
+                if cell
+            ]
+            yield Unit(0, "; ".join(named))
