@@ -1,0 +1,123 @@
+"""The clock: APScheduler says when, a row says once, the queue does the work.
+
+Any number of replicas may run it: a tick inserts (task, due time) and, if the row is new, the
+job, in one transaction. A tick that no replica was up for is caught up at the next start.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from procrastinate import App
+from psycopg import AsyncConnection
+
+from bot.statements import statements
+from knowledge.database import Database
+
+logger = logging.getLogger(__name__)
+
+SQL = statements("clock.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Ticking:
+    """A task and its cron expression."""
+
+    task: str
+    cron: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+class Clock:
+    """Puts tasks that are due into the queue."""
+
+    def __init__(
+        self,
+        database: Database,
+        queue: App,
+        zone: ZoneInfo,
+        ticking: tuple[Ticking, ...],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database, self._queue, self._zone, self._now = database, queue, zone, now
+        self._ticking = tuple(each for each in ticking if each.cron != "never")
+        self._scheduler = AsyncIOScheduler(timezone=zone)
+
+    async def start(self) -> None:
+        """Catch up, then tick."""
+        for each in self._ticking:
+            await self._catch_up(each)
+            self._scheduler.add_job(
+                self._tick,
+                self._trigger(each),
+                args=(each,),
+                id=each.task,
+                misfire_grace_time=None,  # a tick that is late is still a tick
+                coalesce=True,
+                max_instances=1,
+            )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Tick no more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def _trigger(self, each: Ticking) -> CronTrigger:
+        return CronTrigger.from_crontab(each.cron, timezone=self._zone)
+
+    async def _tick(self, each: Ticking) -> None:
+        """The tick of now: the due time is the cron's own, so that all replicas name the same."""
+        due_at = self.last_due(each)
+        if due_at is None:
+            return
+        try:
+            await self.put(each, due_at)
+        except Exception:  # the edge: the next tick, or the next start, catches it up
+            logger.exception("A tick was not queued", extra={"action": "tick_lost"})
+
+    async def _catch_up(self, each: Ticking) -> None:
+        due_at = self.last_due(each)
+        async with self._database.app.begin() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(raw, AsyncConnection)
+            known = await (await raw.execute(SQL["any_tick"], {"task": each.task})).fetchone()
+        # The first start of all has missed nothing.
+        if due_at is not None and known is not None:
+            await self.put(each, due_at)
+
+    def last_due(self, each: Ticking) -> datetime | None:
+        """The latest time at which the task was due, not after now; None if long ago."""
+        now = self._now().astimezone(self._zone)
+        trigger = self._trigger(each)
+        due: datetime | None = None
+        # Backwards in steps: cron's own look only goes forwards.
+        for hours in (1, 24, 48):
+            moment = trigger.get_next_fire_time(None, now - timedelta(hours=hours))
+            while moment is not None and moment <= now:
+                due = moment
+                moment = trigger.get_next_fire_time(moment, moment + timedelta(microseconds=1))
+            if due is not None:
+                return due.astimezone(UTC)
+        return None
+
+    async def put(self, each: Ticking, due_at: datetime) -> bool:
+        """Queue the task for its due time; False if that was done before, here or elsewhere."""
+        async with self._database.app.begin() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(raw, AsyncConnection)
+            values = {"task": each.task, "due_at": due_at}
+            row = await (await raw.execute(SQL["tick"], values)).fetchone()
+            if row is None:
+                return False
+            deferrer = self._queue.configure_task(each.task, connection=raw, lock=each.task)
+            await deferrer.defer_async(**each.arguments)
+        logger.info(
+            "%s is due and was queued", each.task, extra={"action": "task_due", "task": each.task}
+        )
+        return True
