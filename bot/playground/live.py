@@ -216,9 +216,7 @@ class Live:
     async def _view_submit(self, body: Json) -> Json:
         values = body.get("values") or {}
         errors = await self._people.submit_view(body["user"], body["view_id"], values)
-        if errors:
-            raise SlackError("view_errors", errors=errors)
-        return {}
+        return {"errors": errors}
 
     async def _view_close(self, body: Json) -> Json:
         await self._people.close_view(body["user"], body["view_id"])

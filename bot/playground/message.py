@@ -117,6 +117,7 @@ def _rich_token(token: re.Match[str]) -> Json:
 
 
 _URL = re.compile(r"https?://[^\s<>|]+[^\s<>|.,;:!?)\]]")
+_CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 _KEPT = re.compile(r"<(?:@[UW][A-Z0-9]+|#[CG][A-Z0-9]+(?:\|[^<>]*)?|https?://[^<>\s]+)>")
 
 
@@ -125,8 +126,16 @@ def as_typed(text: str, mentions: dict[str, str]) -> str:
 
     `&`, `<` and `>` are escaped, links are wrapped, and `@Name` becomes `<@U…>` for every name in
     `mentions` (lower case name to user id) and `<!channel>` and the like for the broadcasts.
-    Mentions and links that already are tokens stay as they are.
+    Mentions and links that already are tokens stay as they are; in code nothing is a mention.
     """
+    code = _CODE.split(text)
+    return "".join(
+        _escaped(part) if index % 2 else _typed_prose(part, mentions)
+        for index, part in enumerate(code)
+    )
+
+
+def _typed_prose(text: str, mentions: dict[str, str]) -> str:
     parts: list[str] = []
     position = 0
     for token in _KEPT.finditer(text):
@@ -137,8 +146,12 @@ def as_typed(text: str, mentions: dict[str, str]) -> str:
     return "".join(parts)
 
 
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _typed_plain(text: str, mentions: dict[str, str]) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _escaped(text)
     text = _URL.sub(lambda match: f"<{match.group()}>", text)
     for name in sorted(mentions, key=len, reverse=True):
         pattern = re.compile(rf"(?<![\w@<])@{re.escape(name)}(?!\w)", re.IGNORECASE)

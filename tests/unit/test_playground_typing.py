@@ -19,6 +19,7 @@ NAMES = {"lorewise": "U0LOREWISE", "nora haddad": "U0NORAHADD", "nora": "U0NORAH
         ("nora@lorewise.example", "nora@lorewise.example"),
         ("see https://example.com/a?b=1&c=2.", "see <https://example.com/a?b=1&amp;c=2>."),
         ("@lorewises are many", "@lorewises are many"),
+        ("`@Lorewise <b>`", "`@Lorewise &lt;b&gt;`"),
         ("سلام @Lorewise", "سلام <@U0LOREWISE>"),
     ],
 )
