@@ -75,11 +75,16 @@ def split_text(text: str) -> tuple[str, list[str]]:
     """What Postgres is to split into words, and the character pairs of the rest.
 
     A run of one character is its own "pair". Compatibility forms (full-width letters, Arabic
-    presentation forms) are folded first; NUL, which Postgres refuses, becomes a space.
+    presentation forms) are folded first.
     """
-    folded = unicodedata.normalize("NFKC", text).replace("\x00", " ")
+    folded = unicodedata.normalize("NFKC", storable(text))
     pairs = [pair for run in _UNBROKEN.findall(folded) for pair in _pairs(run)]
     return _UNBROKEN.sub(" ", folded), pairs
+
+
+def storable(text: str) -> str:
+    """The text without what Postgres and tokenizers refuse: NUL and halves of surrogate pairs."""
+    return text.replace("\x00", " ").encode(errors="replace").decode()
 
 
 def _pairs(run: str) -> list[str]:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from knowledge.database import Database
 from knowledge.embedding import Embedder
 from knowledge.languages import CONFIGURATIONS, ENGLISH, UNKNOWN, configuration, detect
-from knowledge.postings import split_text
+from knowledge.postings import split_text, storable
 from knowledge.statements import read_statements
 
 logger = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class Search:
         """
         if k < 1:
             raise ValueError(f"k is {k}; it must be at least 1")
-        question = question.strip()[:LONGEST_QUESTION]
+        question = storable(question).strip()[:LONGEST_QUESTION]
         async with self.database.acting_as(asker_principals) as connection:
             languages = dict(tuple(row) for row in await connection.execute(_VISIBLE_LANGUAGES))
         if not question or not languages:

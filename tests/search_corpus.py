@@ -32,8 +32,7 @@ async def add(database: Database, pages: Sequence[Page]) -> list[int]:
         models = await _models(connection, pages)
         acls = await _acls(connection, pages)
     with psycopg.connect(database.conninfo(INDEXER_ROLE)) as raw:
-        ids = write(raw, pages, terms, acls, models)
-    return ids
+        return write(raw, pages, terms, acls, models)
 
 
 async def _models(connection: AsyncConnection, pages: Sequence[Page]) -> dict[str, int]:
@@ -92,14 +91,14 @@ def write(
         [(1, key, f"Page {key}", page.language, "text/plain", "x", acl, "2026-01-01")
          for key, page, acl in zip(keys, pages, of, strict=True)],
     )  # fmt: skip
-    documents = dict(raw.execute("SELECT key, id FROM document").fetchall())
+    documents: dict[str, int] = dict(raw.execute("SELECT key, id FROM document").fetchall())
     _copy(
         raw,
         "chunk (document_id, position, heading_path, text, tokens, terms, language, acl_id)",
         [(documents[key], 0, [], page.text, 1, term.length, page.language, acl)
          for key, page, term, acl in zip(keys, pages, terms, of, strict=True)],
     )  # fmt: skip
-    chunks = dict(raw.execute("SELECT document_id, id FROM chunk").fetchall())
+    chunks: dict[int, int] = dict(raw.execute("SELECT document_id, id FROM chunk").fetchall())
     ids = [chunks[documents[key]] for key in keys]
     _copy(
         raw,
