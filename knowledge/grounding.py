@@ -10,10 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from knowledge.units import Unit
-from knowledge.wording import Terms, terms
+from knowledge.wording import FUNCTION_WORDS, Terms, terms
 
 SUPPORT = 0.75
 """Share of a sentence's weight that its unit must contain; docs/LOG.md holds the figures."""
+
+
+FUNCTION_WORD_WEIGHT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Evidence:
 
     def weight(self, stem: str) -> float:
         """How much a word says among these units."""
+        if stem in FUNCTION_WORDS:
+            return FUNCTION_WORD_WEIGHT
         return self._weights.get(stem, self._unseen)
 
     def share(self, wanted: Iterable[str], present: frozenset[str]) -> float:

@@ -7,6 +7,7 @@ list, a step list, or a table row that names its columns. Its text is plain, wit
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sentencex import segment
 
@@ -18,7 +19,7 @@ _ROW = re.compile(r"^\s*\|.*\|\s*$")
 _RULE = re.compile(r"^[\s|:-]+$")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_AUTOLINK = re.compile(r"<(?:https?://|mailto:)?([^<>\s]+)>")
+_AUTOLINK = re.compile(r"<(?:mailto:)?((?:https?://)[^<>\s]+|[^<>\s/@]+@[^<>\s]+)>")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _EMPHASIS = re.compile(r"(\*{1,3}|`{1,3}|(?<!\w)_{1,3}|_{1,3}(?!\w))")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!|~-])")
@@ -70,42 +71,44 @@ def _kind(line: str) -> str:
     return "list" if _ITEM.match(line) else "text"
 
 
-def _blocks(lines: Iterable[str]) -> Iterator[_Block]:
-    """Group lines; a list remembers the text that ends in a colon right before it."""
-    current = _Block("text", [])
-    lead = ""
+def _blocks(lines: Iterable[str]) -> list[_Block]:
+    """Group lines; a list takes the sentence that ends in a colon right before it."""
+    blocks: list[_Block] = []
+    fresh = True  # whether the next line begins a block
     fenced = False
-    for line in [*lines, ""]:
+    for line in lines:
         if _FENCE.match(line):
-            fenced = not fenced
-            continue
-        if (not line.strip() or _HEADING.match(line)) and not fenced:
-            continues = current.kind == "list"  # an empty line does not end a list
-            if not continues and current.lines:
-                lead = _lead(current)
-                yield current
-                current = _Block("text", [])
-            continue
-        kind = "text" if fenced else _kind(line)
-        if kind == "text" and current.kind == "list" and line.startswith((" ", "\t")):
-            current.lines[-1] += " " + line.strip()  # an item's second line
-        elif kind != current.kind and current.lines:
-            lead = _lead(current)
-            yield current
-            current = _Block(kind, [line], lead if kind == "list" else "")
+            fenced, fresh = not fenced, True
+        elif (not line.strip() or _HEADING.match(line)) and not fenced:
+            # An empty line does not end a list, but a heading ends everything.
+            fresh = bool(line.strip()) or not (blocks and blocks[-1].kind == "list")
         else:
-            if not current.lines:
-                current = _Block(kind, [], lead if kind == "list" else "")
-            current.lines.append(line)
-    if current.lines:
-        yield current
+            _add(blocks, "text" if fenced else _kind(line), line, fresh=fresh)
+            fresh = False
+    for before, block in pairwise(blocks):
+        if block.kind == "list" and before.kind == "text":
+            block.lead = _take_lead(before)
+    return blocks
 
 
-def _lead(block: _Block) -> str:
-    if block.kind != "text":
+def _add(blocks: list[_Block], kind: str, line: str, *, fresh: bool) -> None:
+    current = blocks[-1] if blocks and not fresh else None
+    if current and current.kind == "list" and kind == "text" and line.startswith((" ", "\t")):
+        current.lines[-1] += " " + line.strip()  # an item's second line
+    elif current and current.kind == kind:
+        current.lines.append(line)
+    else:
+        blocks.append(_Block(kind, [line]))
+
+
+def _take_lead(block: _Block) -> str:
+    """Take the last sentence off a paragraph, if it leads into what follows."""
+    text = " ".join(block.lines).strip()
+    if not text.endswith((":", "：")):
         return ""
-    text = plain(" ".join(block.lines))
-    return text if text.endswith((":", "：")) else ""
+    *rest, lead = segment("en", text)
+    block.lines = rest
+    return plain(lead)
 
 
 def _cut(block: _Block, language: str) -> Iterator[Unit]:

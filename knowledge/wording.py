@@ -21,8 +21,17 @@ nicht kein keine keinen nie niemals ohne ne pas jamais aucun aucune sans
 nunca ningún ninguna sin não nunca sem non mai senza
 لا لم لن ليس ليست غير بدون دون
 """
+_FUNCTION_WORDS = """
+a an the this that these those it its they them their there he she his her
+we us our you your i me my is are was were be been being am do does did has have had
+will would shall should may might can could must
+of in on at by for from to with as about into over per and or if then than so but also only just
+who whom which what when where why how all any each every some such other more most very
+"""
 _NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve"
 _NEGATIONS = frozenset(_NEGATION_WORDS.split())
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""English words that carry grammar rather than facts."""
 _NUMBERS = {word: str(number) for number, word in enumerate(_NUMBER_WORDS.split())}
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
