@@ -30,36 +30,39 @@ WITH reader AS MATERIALIZED (
     SELECT coalesce(sum(chunks), 0) AS chunks FROM collection
 ), concept AS MATERIALIZED (
     -- The question's own words. Of an unsure language: by the rules of most of what there is.
-    SELECT word.lexeme, word.positions
+    SELECT (row_number() OVER ())::int AS number, word.positions, NULL AS pair
     FROM unnest(to_tsvector(coalesce(
         CAST(:own_configuration AS text),
         (SELECT configuration FROM collection ORDER BY chunks DESC, configuration LIMIT 1),
         'simple')::regconfig, :words)) AS word
+    UNION ALL
+    SELECT -number::int, NULL, pair
+    FROM unnest(CAST(:pairs AS text[])) WITH ORDINALITY AS given (pair, number)
 ), asked AS MATERIALIZED (
     -- Each word by the rules of every language in use; a stop word of the question's is none in any.
-    SELECT concept.lexeme AS concept, c.average_length, term_key(c.configuration, word.lexeme) AS term
+    SELECT concept.number, c.average_length, term_key(c.configuration, word.lexeme) AS term
     FROM collection c
     CROSS JOIN LATERAL unnest(to_tsvector(c.configuration::regconfig, :words)) AS word
     JOIN concept ON concept.positions && word.positions
     UNION
-    SELECT pair, c.average_length, term_key(c.configuration, pair)
-    FROM collection c CROSS JOIN unnest(CAST(:pairs AS text[])) AS pair
+    SELECT concept.number, c.average_length, term_key(c.configuration, concept.pair)
+    FROM collection c JOIN concept ON concept.pair IS NOT NULL
 ), matched AS MATERIALIZED (
-    SELECT asked.concept, p.chunk_id,
+    SELECT asked.number, p.chunk_id,
            p.frequency / (p.frequency + CAST(:k1 AS float8)
                * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.length / asked.average_length)) AS saturation
     FROM asked
     JOIN posting p ON p.term = asked.term AND p.acl_id = ANY ((SELECT acls FROM reader)::int[])
 ), rarity AS MATERIALIZED (
-    SELECT concept, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
+    SELECT number, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
     FROM size CROSS JOIN (
-        SELECT concept, least(count(m.chunk_id), (SELECT chunks FROM size)) AS frequency
-        FROM (SELECT lexeme AS concept FROM concept UNION SELECT unnest(CAST(:pairs AS text[]))) c
-        LEFT JOIN matched m USING (concept) GROUP BY concept
+        SELECT concept.number, least(coalesce(m.chunks, 0), (SELECT chunks FROM size)) AS frequency
+        FROM concept LEFT JOIN (SELECT number, count(*) AS chunks FROM matched GROUP BY number) m
+        USING (number)
     ) AS counted
 ), scored AS MATERIALIZED (
     SELECT m.chunk_id, sum(r.idf * m.saturation) AS bm25, sum(r.idf) AS covered
-    FROM matched m JOIN rarity r USING (concept) GROUP BY m.chunk_id
+    FROM matched m JOIN rarity r USING (number) GROUP BY m.chunk_id
 ), lexical AS MATERIALIZED (
     SELECT chunk_id, bm25, row_number() OVER (ORDER BY bm25 DESC, chunk_id) AS rank
     FROM scored ORDER BY bm25 DESC, chunk_id LIMIT :depth
@@ -91,7 +94,9 @@ WITH reader AS MATERIALIZED (
     FROM fused f
     JOIN chunk c ON c.id = f.chunk_id AND c.acl_id = ANY ((SELECT acls FROM reader)::int[])
     JOIN document d ON d.id = c.document_id AND d.acl_id = ANY ((SELECT acls FROM reader)::int[])
-    LEFT JOIN scored s ON s.chunk_id = f.chunk_id
+    LEFT JOIN (
+        SELECT * FROM scored WHERE chunk_id = ANY (ARRAY(SELECT chunk_id FROM fused))
+    ) AS s ON s.chunk_id = f.chunk_id
 ), signal AS (
     SELECT (SELECT chunks FROM size)::bigint AS visible_chunks,
            (SELECT sum(idf) FROM rarity) AS asked_idf,
