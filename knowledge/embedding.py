@@ -89,7 +89,8 @@ class SentenceEmbedder:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         prompt = model.prompts.get("document") or model.prompts.get("passage") or ""
-        self.width_tokens = (model.max_seq_length or 512) - self.count_tokens([prompt])[0]
+        with_prompt, without = self.count_tokens([f"{prompt}word", "word"])
+        self.width_tokens = (model.max_seq_length or 512) - (with_prompt - without)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"embed-{name}")
         self._asked: list[tuple[str, asyncio.Future[Vectors]]] = []
         self._answering: asyncio.Task[None] | None = None

@@ -32,7 +32,7 @@ PROMPT_PIECE_TOKENS = 1024
 Event = str | GenerationError | None  # a text delta, the error, or the end
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
     """One question on its way; `emit` is called in the generation thread."""
 
@@ -46,13 +46,6 @@ class Request:
     read: int = 0
     produced: list[int] = field(default_factory=list)
     cache: "DynamicCache | None" = None
-
-    def finish(self, event: Event) -> None:
-        """Tell the waiter how it ended, once."""
-        if not self.done:
-            self.done = True
-            self.cache = None
-            self.emit(event)
 
 
 class BatchGenerator:
@@ -72,6 +65,7 @@ class BatchGenerator:
         self._end_tokens = frozenset(end_tokens)
         self._max_rows = max_rows
         self._repetition_penalty = repetition_penalty
+        self._open: set[Request] = set()
         self._waiting: deque[Request] = deque()
         self._joining: Request | None = None
         self._rows: list[Request] = []
@@ -84,13 +78,14 @@ class BatchGenerator:
     @property
     def active(self) -> int:
         """How many questions wait or run."""
-        return len(self._waiting) + len(self._rows) + (self._joining is not None)
+        return len(self._open)
 
     def submit(self, request: Request) -> None:
         """Take a question; its events come through `request.emit`."""
         with self._wake:
             if self._closing:
                 raise GenerationError(f"The chat model {self._name} is closed. Restart Lorewise.")
+            self._open.add(request)
             self._waiting.append(request)
             self._wake.notify()
 
@@ -118,7 +113,7 @@ class BatchGenerator:
         closed = GenerationError(f"The chat model {self._name} was closed. Ask again.")
         self._fail_running(closed)
         while self._waiting:
-            self._waiting.popleft().finish(closed)
+            self._finish(self._waiting.popleft(), closed)
 
     def _wait(self) -> bool:
         """Sleep until there is work; False when closing."""
@@ -131,6 +126,7 @@ class BatchGenerator:
             return not self._closing
 
     def _drop_cancelled(self) -> None:
+        self._open = {one for one in self._open if not one.cancelled}
         self._waiting = deque(one for one in self._waiting if not one.cancelled)
         if self._joining and self._joining.cancelled:
             self._joining = None
@@ -151,7 +147,7 @@ class BatchGenerator:
                 extra={"action": "generation_failed", "model": self._name},
             )
             self._joining = None
-            request.finish(_explained(error, self._name))
+            self._finish(request, _explained(error, self._name))
             return
         if logits is None:
             return
@@ -232,7 +228,14 @@ class BatchGenerator:
         rest = request.stop.rest()
         if rest:
             request.emit(rest)
-        request.finish(None)
+        self._finish(request, None)
+
+    def _finish(self, request: Request, event: Event) -> None:
+        """Tell the waiter how it ended."""
+        request.done = True
+        request.cache = None
+        self._open.discard(request)
+        request.emit(event)
 
     def _leave(self, row: int) -> None:
         last = self._rows.pop()
@@ -247,7 +250,7 @@ class BatchGenerator:
             self._joining = None
         self._slots = SlotCache(self._max_rows, self._model.device)
         for request in failed:
-            request.finish(error)
+            self._finish(request, error)
 
 
 def _explained(error: Exception, name: str) -> GenerationError:

@@ -19,7 +19,11 @@ import torch
 from knowledge.generation.chat import ChatMessage
 from knowledge.generation.local import LocalChatModel, load_local_chat_model
 
-WORDS = ["employee", "leave", "office", "policy", "request", "manager", "approve", "travel", "expense", "report", "contract", "month", "salary", "holiday", "laptop", "account", "password", "team", "project", "training", "insurance", "remote", "week", "form", "receipt", "budget", "meeting", "notice", "period", "sick", "parental", "days", "weeks", "before", "after", "must", "may", "should"]
+TEXT = """An employee asks the manager to approve leave before the contract month. The office
+policy on travel requires an expense report with a receipt within two weeks. A laptop account
+password belongs to the project team. Parental days, sick days and the notice period follow the
+salary form."""
+WORDS = TEXT.lower().replace(".", "").replace(",", "").split()
 
 
 def question(seed: int, words: int = 560) -> list[ChatMessage]:
