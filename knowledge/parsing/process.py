@@ -67,8 +67,6 @@ class ParserProcess:
 
     async def _ask(self, raw: bytes, request: dict[str, str]) -> dict[str, Any]:
         if self._process is None:
-            # The package may run from a checkout: the process must find it too.
-            paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-W",
@@ -77,7 +75,7 @@ class ParserProcess:
                 "knowledge.parsing.process",
                 stdin=PIPE,
                 stdout=PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+                env=_environment(),
             )
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
@@ -89,6 +87,12 @@ class ParserProcess:
         size = int.from_bytes(await stdout.readexactly(8), "big")
         answer: dict[str, Any] = json.loads(await stdout.readexactly(size))
         return answer
+
+
+def _environment() -> dict[str, str]:
+    """The package may run from a checkout: the process must find it too."""
+    paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def main() -> None:

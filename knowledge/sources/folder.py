@@ -69,7 +69,7 @@ class FolderSource:
             key = path.relative_to(root).as_posix()
             reason = _why_not(root, path)
             if reason:
-                yield Skipped(key, reason)
+                yield Skipped(ascii(key)[1:-1] if not key.isprintable() else key, reason)
             elif entry.is_dir():
                 try:
                     yield from self._walk(root, path)
@@ -111,6 +111,8 @@ def _load(path: Path) -> bytes:
 def _why_not(root: Path, path: Path) -> str | None:
     if path.name.startswith((".", "~$")):
         return "is hidden"
+    if not path.name.isprintable():  # broken UTF-8 shows as a lone surrogate
+        return "has a name with control characters or broken UTF-8"
     if path.name in JUNK:
         return "is known not to be a document"
     if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
