@@ -90,6 +90,11 @@ class People:
         locale = str((await self._person(user)).get("locale") or "en")
         return locale.partition("-")[0].lower()
 
+    async def are_in(self, channel: str) -> bool:
+        """Whether the bot is a member of `channel`, or the other side of a direct message."""
+        shape = await self._channel(channel)
+        return bool(shape.get("is_member") or shape.get("is_im"))
+
     async def readers_of_channel(self, channel: str) -> frozenset[str]:
         """What every reader of `channel` may see: the audience of an answer there."""
         readers = {f"channel:{self._team}:{channel}"}

@@ -202,9 +202,12 @@ def _without_token(body: Json) -> dict[str, Any]:
 
 _TO_SOMEBODY = re.compile(r"\s*<[@!][^>]*>")
 _QUESTION_MARK = re.compile(r"[?？؟⁇՞](?=\s|$|[)\"'»”])")
-_ASKING = frozenset(  # noqa: SIM905 - a list of words reads best as one
-    "what which who whom whose when where why how can could does do is are may must should will "
-    "would ما ماذا متى أين لماذا كيف كم هل أي لمن بكم".split()
+_ASKING = frozenset(
+    (
+        *("what", "which", "who", "whom", "whose", "when", "where", "why", "how", "can", "could"),
+        *("does", "do", "is", "are", "may", "must", "should", "will", "would"),
+        *("ما", "ماذا", "متى", "أين", "لماذا", "كيف", "كم", "هل", "أي", "لمن", "بكم"),
+    )
 )
 ASK_SHORTCUT = "ask_lorewise"
 _INTERACTIONS: dict[str, Callable[[Json, Identity], Arrival | None]] = {

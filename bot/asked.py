@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bot.arrival import Identity
@@ -29,6 +29,20 @@ class Asked:
     in_thread: bool = False
     response_url: str | None = None
     files: tuple[str, ...] = ()
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the asker alone reads the answer."""
+        return self.via in {"direct", "ask"} or self.ephemeral
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether the answer is in no history: `/ask`, or the shortcut where we are no member."""
+        return self.via == "ask" or (self.via == "shortcut" and self.thread_ts is None)
+
+    def alone(self) -> "Asked":
+        """The same, answered to the asker alone."""
+        return replace(self, ts=None, thread_ts=None, in_thread=False)
 
     @property
     def asker(self) -> str:

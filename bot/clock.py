@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from procrastinate import App
-from psycopg import AsyncConnection
 
+from bot.ledger import borrowed
 from bot.statements import statements
 from knowledge.database import Database
 
@@ -83,10 +83,10 @@ class Clock:
 
     async def _catch_up(self, each: Ticking) -> None:
         due_at = self.last_due(each)
-        async with self._database.app.begin() as connection:
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(raw, AsyncConnection)
-            known = await (await raw.execute(SQL["any_tick"], {"task": each.task})).fetchone()
+        async with borrowed(self._database) as connection:
+            known = await (
+                await connection.execute(SQL["any_tick"], {"task": each.task})
+            ).fetchone()
         # The first start of all has missed nothing.
         if due_at is not None and known is not None:
             await self.put(each, due_at)
@@ -108,14 +108,12 @@ class Clock:
 
     async def put(self, each: Ticking, due_at: datetime) -> bool:
         """Queue the task for its due time; False if that was done before, here or elsewhere."""
-        async with self._database.app.begin() as connection:
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(raw, AsyncConnection)
+        async with borrowed(self._database) as connection:
             values = {"task": each.task, "due_at": due_at}
-            row = await (await raw.execute(SQL["tick"], values)).fetchone()
+            row = await (await connection.execute(SQL["tick"], values)).fetchone()
             if row is None:
                 return False
-            deferrer = self._queue.configure_task(each.task, connection=raw, lock=each.task)
+            deferrer = self._queue.configure_task(each.task, connection=connection, lock=each.task)
             await deferrer.defer_async(**each.arguments)
         logger.info(
             "%s is due and was queued", each.task, extra={"action": "task_due", "task": each.task}

@@ -21,13 +21,13 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.arrival import Arrival, Identity, message_key, read
-from bot.statements import statements
+from bot.ledger import INBOX as SQL
+from bot.ledger import borrowed
 from knowledge.database import Database
 
 logger = logging.getLogger(__name__)
 
 ACCEPT_SECONDS = 2.5  # Slack waits three
-SQL = statements("inbox.sql")
 ANSWER_TASK, EVENT_TASK = "answer_question", "handle_event"
 # A person waits for an answer; a vote or a tab may wait for the answers.
 PRIORITY = {ANSWER_TASK: 10, EVENT_TASK: 5}
@@ -94,10 +94,7 @@ class Inbox(AsyncMiddleware):
 
     async def accept(self, arrival: Arrival) -> bool:
         """Store an arrival with its job in one transaction; False if it was there before."""
-        async with self._door.app.begin() as transaction:
-            raw = await transaction.get_raw_connection()
-            connection = raw.driver_connection
-            assert isinstance(connection, AsyncConnection)
+        async with borrowed(self._door) as connection:
             return await self._take_in(connection, arrival)
 
     async def _take_in(self, connection: AsyncConnection, arrival: Arrival) -> bool:

@@ -110,6 +110,12 @@ def _at(request_url: str | None) -> dict[str, Any]:
     return {"request_url": request_url} if request_url else {}
 
 
+def manifest_text(mode: str = "socket", *, url: str | None = None, as_json: bool = False) -> str:
+    """The manifest as text, YAML or JSON."""
+    value = manifest("http" if mode == "http" else "socket", url=url)
+    return to_json(value) if as_json else to_yaml(value)
+
+
 def to_json(value: dict[str, Any]) -> str:
     """The manifest for the JSON tab of Slack's page."""
     return json.dumps(value, indent=2, ensure_ascii=False)

@@ -6,9 +6,13 @@ The click is a NOTIFY in the transaction that accepts it; every worker process l
 import asyncio
 import json
 import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, OperationalError
+
+from knowledge.conversation import Answer, Event, Finished, Question, Seconds, Sentence
 
 logger = logging.getLogger(__name__)
 
@@ -48,3 +52,58 @@ class Stops:
             async for notification in connection.notifies():
                 thread = json.loads(notification.payload)
                 self.stop(str(thread["channel"]), str(thread["thread_ts"]))
+
+
+async def until_stopped(
+    events: AsyncIterator[Event],
+    stop: asyncio.Event,
+    question: Question,
+    logged: Callable[[UUID], Awaitable[tuple[UUID, str] | None]],
+) -> AsyncGenerator[Event]:
+    """The events until `stop` is set; then the generation is cancelled and what was said stands.
+
+    `logged` finds the answer that the answerer notes when it is cancelled.
+    """
+    said: list[str] = []
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        while True:
+            step = asyncio.ensure_future(anext(events, None))
+            try:
+                await asyncio.wait({step, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not step.done():  # stopped, or the whole job is: the model must not go on
+                    step.cancel()
+                    await asyncio.wait({step})
+            if step.cancelled():
+                break
+            if (event := step.result()) is None:
+                return
+            if isinstance(event, Sentence):
+                said.append(event.text)
+            yield event
+            if isinstance(event, Finished):
+                return
+    finally:
+        stopping.cancel()
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
+    noted = await logged(question.id)
+    yield Finished(_stopped(question, noted[0] if noted else uuid4(), " ".join(said)))
+
+
+def _stopped(question: Question, answer_id: UUID, text: str) -> Answer:
+    return Answer(
+        id=answer_id,
+        question_id=question.id,
+        state="stopped",
+        text=text,
+        citations=(),
+        nearest=(),
+        reason=None,
+        language="und",
+        verification=None,
+        model=None,
+        adapter=None,
+        seconds=Seconds(0.0, None, 0.0),
+    )

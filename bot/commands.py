@@ -1,0 +1,94 @@
+"""Slash commands: /lorewise help, status, reindex and retrain, with /reindex and /retrain.
+
+`/ask` is a question and is answered like one (bot.conversation).
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from procrastinate import App
+from sqlalchemy import text
+
+from bot.access import EVERYONE, People
+from bot.jobs import defer_reindex
+from bot.ledger import Taken
+from bot.outlet import Outlet
+from bot.replies import say
+from bot.statements import statements
+from knowledge.database import Database
+from knowledge.sources.registered import registered_sources
+
+logger = logging.getLogger(__name__)
+
+SQL = statements("commands.sql")
+
+
+class Commands:
+    """Carries out commands; whoever may not is told kindly who may."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        queue: App,
+        people: People,
+        outlet: Outlet,
+        admins: tuple[str, ...],
+    ) -> None:
+        self._database, self._queue = database, queue
+        self._people, self._outlet, self._admins = people, outlet, admins
+
+    async def carry_out(self, taken: Taken) -> str:
+        """Do what a stored command says; gives its name for the ledger."""
+        payload = taken.payload
+        name, argument = _parse(str(payload.get("command")), str(payload.get("text") or ""))
+        language = await self._people.language_of(str(payload["user_id"]))
+        await self._outlet.whisper(
+            await self._reply(name, argument, taken, language),
+            str(payload["user_id"]),
+            str(payload["channel_id"]),
+            payload.get("response_url"),
+        )
+        return name
+
+    async def _reply(self, name: str, argument: str, taken: Taken, language: str) -> str:
+        if name in {"help", ""}:
+            return f"{say('help', language)}\n{say('help_commands', language)}"
+        if name == "status":
+            return say("status", language, **await self._status())
+        if name not in {"reindex", "retrain"}:
+            unknown = say("unknown_command", language, command=name[:40])
+            return f"{unknown}\n{say('help_commands', language)}"
+        if not await self._people.is_admin(str(taken.payload["user_id"])):
+            return say("admins_only", language, names=self._names())
+        if name == "retrain":
+            return say("retrain_none", language, **await self._status())
+        return await self._reindex(argument, taken, language)
+
+    async def _reindex(self, source: str, taken: Taken, language: str) -> str:
+        names = [registered.name for registered in await registered_sources(self._database)]
+        if source and source not in names:
+            known = ", ".join(names) or say("none", language)
+            return say("reindex_unknown", language, source=source[:80], names=known)
+        await defer_reindex(self._queue, event_id=taken.id, source=source or None)
+        logger.info("A sync was asked for", extra={"action": "reindex_asked"})
+        what = source or say("reindex_all", language)
+        return say("reindex_queued", language, source=what)
+
+    def _names(self) -> str:
+        return f" ({', '.join(f'<@{user}>' for user in self._admins)})" if self._admins else ""
+
+    async def _status(self) -> Mapping[str, Any]:
+        # The documents are those that everyone may read: the reply names no others.
+        async with self._database.acting_as({EVERYONE}) as connection:
+            row = (await connection.execute(text(SQL["status"].decode()))).one()
+        return row._asdict()
+
+
+def _parse(command: str, words: str) -> tuple[str, str]:
+    """The command's name and what follows it: `/lorewise reindex x` is `/reindex x`."""
+    if command in {"/reindex", "/retrain"}:
+        return command[1:], words.strip()
+    name, _, argument = words.strip().partition(" ")
+    return name.lower(), argument.strip()

@@ -1,0 +1,6 @@
+-- status --
+-- What there is, for a person who asks.
+SELECT (SELECT count(*) FROM document) AS documents, (SELECT count(*) FROM source) AS sources,
+    (SELECT count(*) FROM question) AS questions, (SELECT count(*) FROM answer) AS answers,
+    (SELECT count(*) FROM feedback WHERE vote <> 0) AS votes,
+    (SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo') AS waiting;

@@ -1,0 +1,100 @@
+"""The one way out to Slack for answers and notices; nothing unfurls.
+
+An unfurl fetches a link that nobody clicked: a way out for what should stay inside.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.arrival import Identity
+from bot.asked import Asked
+from bot.replies import say
+from bot.thread import notice_metadata
+from knowledge.conversation import Answer, Event, Question
+
+logger = logging.getLogger(__name__)
+
+OnMessage = Callable[[str, str], Awaitable[None]]
+"""Told of each message that shows the answer: its channel and ts, as soon as Slack took it."""
+
+
+class Outlet:
+    """Posts to one workspace."""
+
+    def __init__(self, client: AsyncWebClient, us: Identity) -> None:
+        self._client, self._us = client, us
+
+    async def deliver(
+        self,
+        asked: Asked,
+        question: Question,
+        events: AsyncGenerator[Event],
+        language: str,
+        on_message: OnMessage,
+    ) -> Answer:
+        """Show an answer where it belongs, while it is being written where Slack can."""
+        raise NotImplementedError
+
+    async def notice(self, asked: Asked, name: str, language: str, **values: object) -> None:
+        """Say something that is no answer, where the answer would stand."""
+        text = say(name, language, **values)
+        if asked.ephemeral:
+            await self.whisper(text, asked.user, asked.channel, asked.response_url)
+            return
+        await self._client.chat_postMessage(
+            channel=asked.channel,
+            thread_ts=asked.thread_ts,
+            text=text,
+            metadata=notice_metadata(asked.event_id, name),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+
+    async def whisper(
+        self,
+        text: str,
+        user: str,
+        channel: str,
+        response_url: str | None,
+        blocks: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Tell one person: at the response URL, else in the channel, else directly."""
+        if response_url:
+            webhook = AsyncWebhookClient(response_url)
+            response = await webhook.send(
+                text=text,
+                blocks=blocks,
+                response_type="ephemeral",
+                replace_original=False,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+            if response.status_code == 200:
+                return
+        try:
+            await self._client.chat_postEphemeral(
+                channel=channel, user=user, text=text, blocks=blocks
+            )
+        except SlackApiError:
+            await self._client.chat_postMessage(
+                channel=user, text=text, blocks=blocks, unfurl_links=False, unfurl_media=False
+            )
+
+    async def delete(self, channel: str, ts: str) -> None:
+        """Take one of our messages back."""
+        await self._client.chat_delete(channel=channel, ts=ts)
+
+
+def is_answer_to(message: Mapping[str, Any], question_id: UUID) -> bool:
+    """Whether a message is the whole answer to a question, as its metadata say."""
+    metadata = message.get("metadata") or {}
+    payload = metadata.get("event_payload") or {}
+    return metadata.get("event_type") == "lorewise_answer" and payload.get("question_id") == str(
+        question_id
+    )
