@@ -5,7 +5,7 @@ The oracle of the local model is `model.generate` of transformers; of the server
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,17 +45,23 @@ def generate(chat: LocalChatModel, messages: list[ChatMessage], tokens: int) -> 
     return str(chat._tokenizer.decode(out[0, prompt.shape[1] :], skip_special_tokens=True))
 
 
+@pytest.fixture(scope="module")
+def local(models_dir: Path) -> Iterator[LocalChatModel]:
+    loaded = load_chat_model("SmolLM2-135M-Instruct", models_dir)
+    assert isinstance(loaded, LocalChatModel)
+    yield loaded
+    loaded._generator.close()
+
+
 @pytest.fixture(params=["local", "openai"])
 async def subject(request: pytest.FixtureRequest, models_dir: Path) -> AsyncIterator[Subject]:
     if request.param == "local":
-        local = await asyncio.to_thread(load_chat_model, "SmolLM2-135M-Instruct", models_dir)
-        assert isinstance(local, LocalChatModel)
+        local: LocalChatModel = request.getfixturevalue("local")
         yield Subject(
             local,
             lambda: local.active,
             lambda messages, tokens: generate(local, messages, tokens),
         )
-        await local.close()
         return
     with serve() as server:
         remote = load_chat_model("good", models_dir, base_url=server.url, api_key=KEY)
@@ -150,7 +156,16 @@ async def test_tokens_are_counted_about_right(subject: Subject) -> None:
     assert 250 <= many <= 400
 
 
-async def test_a_closed_model_answers_with_an_error(subject: Subject) -> None:
-    await subject.chat.close()
-    with pytest.raises(GenerationError):
-        await read(subject.chat, ASKED)
+@pytest.mark.parametrize("place", ["local", "openai"])
+async def test_a_closed_model_answers_with_an_error(place: str, models_dir: Path) -> None:
+    with serve() as server:
+        chat = load_chat_model(
+            "good" if place == "openai" else "SmolLM2-135M-Instruct",
+            models_dir,
+            base_url=server.url if place == "openai" else None,
+            api_key=KEY,
+        )
+        assert await read(chat, ASKED, 2)
+        await chat.close()
+        with pytest.raises(GenerationError, match="closed"):
+            await read(chat, ASKED)
