@@ -23,7 +23,10 @@ export function openDialog({ label, class: kind = "", onCancel }) {
   dialog.addEventListener("keydown", (event) => keepInside(event, dialog));
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (opener?.isConnected) opener.focus();
+    if (!opener?.isConnected) return;
+    // Chromium gives the focus back, but leaves the caret in the removed dialog; keys would be lost.
+    opener.blur();
+    opener.focus();
   });
   document.body.append(dialog);
   dialog.showModal();

@@ -1,7 +1,8 @@
 /** The bot answers in threads: when it begins to answer what was just asked, its thread opens. */
 
+import { thread } from "./history.js";
 import { openThread } from "./navigation.js";
-import { store } from "./store.js";
+import { store, threadKey } from "./store.js";
 
 /** Below this width a thread covers the channel, so it opens only by hand. */
 const WIDE = "(min-width: 900px)";
@@ -15,6 +16,11 @@ const mine = new Set();
  */
 export function follow(channel, ts) {
   mine.add(`${channel}/${ts}`);
+  // The bot may have been quicker than the answer to the request that posted the question.
+  const key = threadKey(channel, ts);
+  if (store.statuses.has(key) || store.working.has(key) || thread(channel, ts).length > 1) {
+    botIsAt(channel, ts);
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 /** One message as a row of a timeline. */
 
 import { renderBlocks } from "./blocks.js";
+import { settleDirection } from "./direction.js";
 import { el } from "./element.js";
 import { ownUrl } from "./link.js";
 import { markdown } from "./markdown.js";
@@ -37,7 +38,7 @@ export function messageRow(message, { inThread }) {
       { class: "message-main" },
       message.ephemeral && el("p", { class: "only-you hint" }, "Only visible to you"),
       heading(message),
-      el("div", { class: "message-body" }, messageContent(message)),
+      settleDirection(el("div", { class: "message-body" }, messageContent(message))),
       files(message),
       reactionChips(message),
       el("div", { class: "message-foot" }),

@@ -10,12 +10,12 @@ const DEEPEST = 8;
 /** Opening marks stand at a word's start and closing ones at its end, as Slack has it. */
 const INLINE = new RegExp(
   [
-    /<(?<angle>[^<>\n]+)>/,
-    /`(?<code>[^`\n]+)`/,
-    /(?<![\p{L}\p{N}*])\*(?=\S)(?<bold>[^*\n]*[^*\s])\*(?![\p{L}\p{N}*])/,
-    /(?<![\p{L}\p{N}_])_(?=\S)(?<italic>[^_\n]*[^_\s])_(?![\p{L}\p{N}_])/,
-    /(?<![\p{L}\p{N}~])~(?=\S)(?<strike>[^~\n]*[^~\s])~(?![\p{L}\p{N}~])/,
-    /(?<url>https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)\]}'"*_~])/,
+    /<(?<angle>[^<>\n]+)>/u,
+    /`(?<code>[^`\n]+)`/u,
+    /(?<![\p{L}\p{N}*])\*(?=\S)(?<bold>[^*\n]*[^*\s])\*(?![\p{L}\p{N}*])/u,
+    /(?<![\p{L}\p{N}_])_(?=\S)(?<italic>[^_\n]*[^_\s])_(?![\p{L}\p{N}_])/u,
+    /(?<![\p{L}\p{N}~])~(?=\S)(?<strike>[^~\n]*[^~\s])~(?![\p{L}\p{N}~])/u,
+    /(?<url>https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)\]}'"*_~])/u,
   ]
     .map((part) => part.source)
     .join("|"),

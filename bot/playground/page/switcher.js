@@ -51,11 +51,11 @@ export function openSwitcher() {
     if (!found.length) return;
     if (event.key === "ArrowDown") at = (at + 1) % found.length;
     else if (event.key === "ArrowUp") at = (at + found.length - 1) % found.length;
-    else if (event.key === "Enter") return choose(found[at]);
-    else return undefined;
+    else if (event.key !== "Enter") return;
+    // Also for Enter: otherwise it would land in the composer that gets the focus.
     event.preventDefault();
-    draw();
-    return undefined;
+    if (event.key === "Enter") choose(found[at]);
+    else draw();
   });
   dialog.append(input, list);
   search();
