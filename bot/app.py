@@ -31,11 +31,12 @@ from bot.inbox import Inbox
 from bot.ledger import Ledger
 from bot.outlet import Outlet
 from bot.reindex import Reindexing
-from bot.replies import say
 from bot.settings import BotSettings
 from bot.slack import identify, make_client, refused
 from bot.stops import Stops
+from bot.texts import Texts
 from bot.thread import Threads
+from knowledge.answer import Answerer
 from knowledge.assemble import load_answerer, load_embedders
 from knowledge.database import Database, connect, open_database
 from knowledge.embedding import Embedder
@@ -71,7 +72,7 @@ async def run(
 ) -> None:
     """Run the named parts until SIGINT, SIGTERM or `stop`; then drain and close.
 
-    `prepare` runs before the parts do. `answers` stands in for the answerer that the settings describe.
+    `prepare` runs before the parts do; `answers` stands in for the settings' own answerer.
 
     Raises:
         KnowledgeError, BotError: it can't start; the message says what to do.
@@ -160,7 +161,7 @@ async def _bot(house: House) -> AsyncIterator[None]:
 def _receipt(arrival: Arrival) -> dict[str, Any] | None:
     """What a command is answered with at once."""
     if arrival.kind == "command" and arrival.payload.get("command") == "/ask":
-        return {"response_type": "ephemeral", "text": say("looking")}
+        return {"response_type": "ephemeral", "text": Texts.of("en").get("looking")}
     return None
 
 
@@ -264,7 +265,7 @@ async def _worker(house: House, answers: Answers | None) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if answers is None and hasattr(answerer, "close"):
+        if isinstance(answerer, Answerer):
             await answerer.close()
 
 

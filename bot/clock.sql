@@ -5,4 +5,5 @@ ON CONFLICT (task, due_at) DO NOTHING
 RETURNING due_at;
 
 -- any_tick --
+-- Whether the task was ever due here.
 SELECT FROM due_task WHERE task = %(task)s LIMIT 1;

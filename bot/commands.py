@@ -13,9 +13,10 @@ from sqlalchemy import text
 from bot.access import EVERYONE, People
 from bot.jobs import defer_reindex
 from bot.ledger import Taken
+from bot.markup import escape_mrkdwn, one_line
 from bot.outlet import Outlet
-from bot.replies import say
 from bot.statements import statements
+from bot.texts import Texts
 from knowledge.database import Database
 from knowledge.sources.registered import registered_sources
 
@@ -43,38 +44,38 @@ class Commands:
         """Do what a stored command says; gives its name for the ledger."""
         payload = taken.payload
         name, argument = _parse(str(payload.get("command")), str(payload.get("text") or ""))
-        language = await self._people.language_of(str(payload["user_id"]))
+        texts = Texts.of(await self._people.language_of(str(payload["user_id"])))
         await self._outlet.whisper(
-            await self._reply(name, argument, taken, language),
+            await self._reply(name, argument, taken, texts),
             str(payload["user_id"]),
             str(payload["channel_id"]),
             payload.get("response_url"),
         )
         return name
 
-    async def _reply(self, name: str, argument: str, taken: Taken, language: str) -> str:
+    async def _reply(self, name: str, argument: str, taken: Taken, texts: Texts) -> str:
         if name in {"help", ""}:
-            return f"{say('help', language)}\n{say('help_commands', language)}"
+            return f"{texts.get('help')}\n{texts.get('help_commands')}"
         if name == "status":
-            return say("status", language, **await self._status())
+            return texts.get("status", **await self._status())
         if name not in {"reindex", "retrain"}:
-            unknown = say("unknown_command", language, command=name[:40])
-            return f"{unknown}\n{say('help_commands', language)}"
+            unknown = texts.get("unknown_command", command=_shown(name))
+            return f"{unknown}\n{texts.get('help_commands')}"
         if not await self._people.is_admin(str(taken.payload["user_id"])):
-            return say("admins_only", language, names=self._names())
+            return texts.get("admins_only", names=self._names())
         if name == "retrain":
-            return say("retrain_none", language, **await self._status())
-        return await self._reindex(argument, taken, language)
+            return texts.get("retrain_none", **await self._status())
+        return await self._reindex(argument, taken, texts)
 
-    async def _reindex(self, source: str, taken: Taken, language: str) -> str:
+    async def _reindex(self, source: str, taken: Taken, texts: Texts) -> str:
         names = [registered.name for registered in await registered_sources(self._database)]
         if source and source not in names:
-            known = ", ".join(names) or say("none", language)
-            return say("reindex_unknown", language, source=source[:80], names=known)
+            known = ", ".join(_shown(name) for name in names) or texts.get("none")
+            return texts.get("reindex_unknown", source=_shown(source), names=known)
         await defer_reindex(self._queue, event_id=taken.id, source=source or None)
         logger.info("A sync was asked for", extra={"action": "reindex_asked"})
-        what = source or say("reindex_all", language)
-        return say("reindex_queued", language, source=what)
+        what = _shown(source) if source else texts.get("reindex_all")
+        return texts.get("reindex_queued", source=what)
 
     def _names(self) -> str:
         return f" ({', '.join(f'<@{user}>' for user in self._admins)})" if self._admins else ""
@@ -92,3 +93,7 @@ def _parse(command: str, words: str) -> tuple[str, str]:
         return command[1:], words.strip()
     name, _, argument = words.strip().partition(" ")
     return name.lower(), argument.strip()
+
+
+def _shown(text: str) -> str:
+    return escape_mrkdwn(one_line(text, 80))

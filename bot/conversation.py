@@ -20,10 +20,11 @@ from bot.access import People
 from bot.arrival import Identity
 from bot.asked import Asked, read_asked
 from bot.ledger import Ledger
+from bot.markup import escape_mrkdwn, one_line
 from bot.outlet import OnMessage, Outlet
 from bot.reconcile import Reconciler
-from bot.replies import say
 from bot.stops import Stops, until_stopped
+from bot.texts import TextName, Texts
 from bot.thread import Threads
 from knowledge.conversation import Answer, Event, Question
 from knowledge.errors import DatabaseError, GenerationError
@@ -75,7 +76,7 @@ class Conversation:
             return
         answer = await self._answer(asked, language)
         if asked.files:
-            await self._outlet.notice(asked, "files", language, files=", ".join(asked.files))
+            await self._outlet.notice(asked, "files", language, files=_names(asked.files))
         await self._ledger.settle(event_id, answer.id, answer.state)
 
     async def gave_up(self, event_id: int, error: BaseException) -> None:
@@ -87,7 +88,7 @@ class Conversation:
         await self._reconciler.clear(asked)
         asked = await self._placed(asked)
         language = await self._people.language_of(asked.user)
-        reason = say(_reason(error), language)
+        reason = Texts.of(language).get(_reason(error))
         await self._outlet.notice(asked, "failed", language, reason=reason)
         await self._ledger.finish(event_id, "failed")
 
@@ -99,11 +100,12 @@ class Conversation:
 
     async def _help(self, asked: Asked, language: str) -> None:
         if asked.files:
-            await self._outlet.notice(asked, "files_only", language, files=", ".join(asked.files))
+            await self._outlet.notice(asked, "files_only", language, files=_names(asked.files))
         elif asked.via == "ask":
             await self._outlet.notice(asked, "empty_ask", language)
         else:
-            await self._outlet.notice(asked, "empty", language)
+            help_ = Texts.of(language).get("help")
+            await self._outlet.notice(asked, "empty", language, help=help_)
 
     async def _answer(self, asked: Asked, language: str) -> Answer:
         question = await self._question(asked)
@@ -154,7 +156,11 @@ def question_id(asked: Asked, us: Identity) -> UUID:
     return uuid5(NAMESPACE_URL, f"lorewise:{us.team}:{asked.event_id}")
 
 
-def _reason(error: BaseException) -> str:
+def _names(files: tuple[str, ...]) -> str:
+    return escape_mrkdwn(one_line(", ".join(files), 300))
+
+
+def _reason(error: BaseException) -> TextName:
     if isinstance(error, GenerationError):
         return "failed_model"
     if isinstance(error, DatabaseError | SQLAlchemyError):

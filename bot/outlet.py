@@ -14,9 +14,9 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.arrival import Identity
 from bot.asked import Asked
-from bot.replies import say
+from bot.texts import TextName, Texts
 from bot.thread import notice_metadata
-from knowledge.conversation import Answer, Event, Question
+from knowledge.conversation import Answer, Event, Finished, Question
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +39,32 @@ class Outlet:
         on_message: OnMessage,
     ) -> Answer:
         """Show an answer where it belongs, while it is being written where Slack can."""
-        raise NotImplementedError
+        del language
+        answer: Answer | None = None
+        async for event in events:
+            if isinstance(event, Finished):
+                answer = event.answer
+        assert answer is not None
+        if asked.ephemeral:
+            await self.whisper(answer.text, asked.user, asked.channel, asked.response_url)
+            return answer
+        posted = await self._client.chat_postMessage(
+            channel=asked.channel,
+            thread_ts=asked.thread_ts,
+            text=answer.text,
+            metadata={
+                "event_type": "lorewise_answer",
+                "event_payload": {"question_id": str(question.id)},
+            },
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        await on_message(str(posted["channel"]), str(posted["ts"]))
+        return answer
 
-    async def notice(self, asked: Asked, name: str, language: str, **values: object) -> None:
+    async def notice(self, asked: Asked, name: TextName, language: str, **values: object) -> None:
         """Say something that is no answer, where the answer would stand."""
-        text = say(name, language, **values)
+        text = Texts.of(language).get(name, **values)
         if asked.ephemeral:
             await self.whisper(text, asked.user, asked.channel, asked.response_url)
             return

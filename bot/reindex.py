@@ -9,8 +9,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import People
 from bot.ledger import Ledger
-from bot.replies import say
+from bot.markup import escape_mrkdwn, one_line
 from bot.sync import index_sources
+from bot.texts import Texts
 from bot.thread import notice_metadata
 from knowledge.database import Database
 from knowledge.embedding import Embedder
@@ -78,7 +79,7 @@ class Display:
     def __init__(
         self, client: AsyncWebClient | None, user: str, language: str, event_id: int
     ) -> None:
-        self._client, self._user, self._language = client, user, language
+        self._client, self._user, self._texts = client, user, Texts.of(language)
         self._event_id = event_id
         self._channel, self._ts = "", ""
 
@@ -88,22 +89,22 @@ class Display:
 
     async def begin(self, source: str) -> None:
         """Post the message."""
-        await self._show(say("reindex_begun", self._language, source=source), anew=True)
+        await self._show(self._texts.get("reindex_begun", source=_shown(source)), anew=True)
 
     async def progress(self, source: str, progress: Progress) -> None:
         """Bring the message up to date."""
         values = {
-            "source": source,
+            "source": _shown(source),
             "bar": bar(progress.documents_done, progress.documents_total),
             "done": progress.documents_done,
             "total": progress.documents_total,
         }
-        await self._show(say("reindex_progress", self._language, **values))
+        await self._show(self._texts.get("reindex_progress", **values))
 
     async def done(self, source: str, report: Report) -> None:
         """Say what came of it."""
         values = {
-            "source": source,
+            "source": _shown(source),
             "seconds": round(report.seconds, 1),
             "seen": report.seen,
             "added": report.added,
@@ -114,11 +115,13 @@ class Display:
         logger.info(
             "A source was synced", extra={"action": "source_synced", **values, "source": source}
         )
-        await self._show(say("reindex_done", self._language, **values))
+        await self._show(self._texts.get("reindex_done", **values))
 
     async def failed(self, source: str, error: KnowledgeError) -> None:
         """Say that nothing came of it; only admins see it, so it may say why."""
-        text = say("reindex_failed", self._language, source=source, reason=error)
+        text = self._texts.get(
+            "reindex_failed", source=_shown(source), reason=_shown(str(error), 1_000)
+        )
         await self._show(text)
 
     async def _show(self, text: str, *, anew: bool = False) -> None:
@@ -171,3 +174,7 @@ def bar(done: int, total: int) -> str:
     """A progress bar of text."""
     full = BAR * done // total if total else 0
     return "█" * full + "░" * (BAR - full)
+
+
+def _shown(text: str, most: int = 80) -> str:
+    return escape_mrkdwn(one_line(text, most))
