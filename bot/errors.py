@@ -4,7 +4,8 @@ BotError
  ├── SlackRefusedError
  ├── SlackUnreachableError
  ├── PortInUseError
- └── RequestRefusedError
+ ├── RequestRefusedError
+ └── AnswerBrokenError
 """
 
 
@@ -30,3 +31,7 @@ class RequestRefusedError(BotError):
     def __init__(self, reason: str, status: int = 401) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class AnswerBrokenError(BotError):
+    """The events of an answer ended before it was finished."""
