@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from knowledge.convert_e5 import bundled_e5, convert_e5
 from knowledge.errors import ModelNotFoundError
 from knowledge.hardware import best_device, best_dtype
-from knowledge.models import converted, package_file, resolve_model
+from knowledge.models import converted, hide_progress_bars, package_file, resolve_model
 
 if TYPE_CHECKING:
     import torch
@@ -160,6 +160,7 @@ class SentenceEmbedder:
 def _load(path: Path, model: str, device: str, dtype: "torch.dtype") -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
 
+    hide_progress_bars()
     try:
         return SentenceTransformer(
             str(path),

@@ -91,6 +91,13 @@ def converted(models_dir: Path, name: str, convert: Callable[[Path], None]) -> P
     return target
 
 
+def hide_progress_bars() -> None:
+    """Loading takes a second, and a bar of its own would break into the command line's."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
 def _convert_beside(target: Path, convert: Callable[[Path], None]) -> None:
     prefix = f".{target.name}.part-"
     for left_over in target.parent.glob(f"{prefix}*"):  # we hold the lock: nobody writes there
@@ -100,6 +107,7 @@ def _convert_beside(target: Path, convert: Callable[[Path], None]) -> None:
         target.name,
         extra={"action": "model_conversion_started", "model": target.name},
     )
+    hide_progress_bars()
     part = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     try:
         convert(part)

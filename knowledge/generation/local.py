@@ -12,7 +12,7 @@ from knowledge.generation.batch import BatchGenerator, Event, Request
 from knowledge.generation.chat import ChatMessage
 from knowledge.generation.text import Detokenizer, StopStrings
 from knowledge.hardware import best_device, best_dtype
-from knowledge.models import converted, fingerprint, resolve_model
+from knowledge.models import converted, fingerprint, hide_progress_bars, resolve_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -155,6 +155,7 @@ def _load(
     if quantisation:
         options["quantization_config"] = _nf4(options["dtype"])
     safe = {"trust_remote_code": False, "local_files_only": True}
+    hide_progress_bars()
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **safe)
         loaded = AutoModelForCausalLM.from_pretrained(
@@ -186,8 +187,8 @@ def _check_served(loaded: Any, tokenizer: Any, model: str) -> None:
             f"The model {model} has no chat template. Choose one that is tuned for chat "
             f'(its name often ends in "Instruct").'
         )
-    kinds = set(getattr(loaded.config, "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"}:
+    kinds = set(getattr(loaded.config.get_text_config(), "layer_types", None) or [])
+    if kinds - {"full_attention", "sliding_attention"}:
         raise ModelNotFoundError(
             f"The model {model} has layers that Lorewise does not batch itself "
             f"({', '.join(sorted(kinds))}). Serve it with vLLM or another OpenAI-compatible "
@@ -222,11 +223,14 @@ def _end_tokens(loaded: Any, tokenizer: Any) -> list[int]:
 def _context_tokens(model: Any) -> int:
     """How many tokens the model reads in one conversation, prompt and answer together."""
     config = model.config.get_text_config()
+    width = getattr(config, "max_position_embeddings", None) or 2048
     # "longrope" changes its factors beyond the original length, for all rows of a batch.
     rope = getattr(config, "rope_parameters", None) or {}
-    width = getattr(config, "max_position_embeddings", None) or 2048
     if rope.get("rope_type") == "longrope":
         width = min(width, rope.get("original_max_position_embeddings") or width)
+    # Within its window a sliding layer sees all, as our mask lets it.
+    if getattr(config, "use_sliding_window", True):
+        width = min(width, getattr(config, "sliding_window", None) or width)
     return int(width)
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from knowledge.errors import GenerationError, OutOfMemoryError
 from knowledge.generation.batch import BatchGenerator, Event, Request
@@ -104,6 +104,35 @@ def test_each_question_gets_the_tokens_that_it_would_get_alone(
     for waiter, (prompt, tokens, _) in zip(waiters, asked, strict=True):
         assert waiter.tokens() == alone(model, prompt, tokens)
     assert generator.active == 0
+
+
+@pytest.mark.parametrize("kind", ["phi3", "mistral", "qwen3", "gemma2"])
+def test_other_families_of_models_are_served_as_well(kind: str) -> None:
+    torch.manual_seed(3)
+    config = AutoConfig.for_model(
+        kind,
+        vocab_size=VOCABULARY,
+        hidden_size=96,
+        intermediate_size=128,
+        num_hidden_layers=4,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        head_dim=16,
+        sliding_window=512,
+        initializer_range=0.3,
+        bos_token_id=1,
+        eos_token_id=END,
+        pad_token_id=0,
+    )
+    other = AutoModelForCausalLM.from_config(config).train(False)  # type: ignore[no-untyped-call]
+    running = BatchGenerator(other, name=kind, end_tokens=[END], max_rows=4)
+    prompts = [[5, 6, 7], [8] * 40 + [9], [10, 11] * 100]
+    waiters = [Waiter(prompt, 25) for prompt in prompts]
+    for waiter in waiters:
+        running.submit(waiter.request)
+    answers = [waiter.tokens() for waiter in waiters]
+    running.close()
+    assert answers == [alone(other, prompt, 25) for prompt in prompts]
 
 
 def test_a_prompt_of_several_pieces_is_read_beside_running_answers(
