@@ -28,7 +28,7 @@ PLAIN = "simple"
 # What a company writes in; the identifier's dialects and rarities would only take votes away.
 _LATIN = (
     "en de fr es it pt nl sv da no fi is pl cs sk sl hr hu ro lt lv et sq tr az id ms vi sw ca eu "
-    "gl ga cy mt tl af eo la"
+    "gl ga cy mt tl af"
 )
 # A script that few languages share: the candidates, the likeliest first.
 _SCRIPTS = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,7 +41,7 @@ class Weights:
     lexical: float = 1.0
     dense: float = 1.0
     multilingual: float = 1.0  # where it stands beside the English embedder
-    rank_constant: float = 60.0  # of reciprocal rank fusion
+    rank_constant: float = 20.0  # of reciprocal rank fusion
     depth: int = 100  # places of each ranking that count
     k1: float = 1.2  # BM25: how soon a repeated word stops to count
     b: float = 0.75  # BM25: how far a long chunk is discounted
@@ -99,13 +100,23 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
+class _Ranking:
+    """One embedder's part: `language` is the only one that it reads, None where it reads all."""
+
+    model: str
+    vector: NDArray[np.float32]
+    weight: float
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """A question made ready: its words and its vectors."""
 
     language: str
     words: str
     pairs: list[str]
-    models: tuple[tuple[str, "np.ndarray[Any, np.dtype[np.float32]]", float], ...] = ()
+    rankings: tuple[_Ranking, ...]
 
 
 @dataclass(frozen=True)
@@ -152,57 +163,56 @@ class Search:
         words, pairs = split_text(question)
         chosen = self._choose(language, question, languages)
         vectors = await asyncio.gather(
-            *(embedder.embed_questions([question]) for embedder, _ in chosen)
+            *(embedder.embed_questions([question]) for embedder, _, _ in chosen)
         )
-        models = tuple(
-            (embedder.name, vector[0], weight)
-            for (embedder, weight), vector in zip(chosen, vectors, strict=True)
+        rankings = tuple(
+            _Ranking(embedder.name, vector[0], weight, reads)
+            for (embedder, weight, reads), vector in zip(chosen, vectors, strict=True)
         )
-        return _Asked(language, words, list(dict.fromkeys(pairs)), models)
+        return _Asked(language, words, list(dict.fromkeys(pairs)), rankings)
 
     def _choose(
         self, language: str, question: str, languages: Mapping[str, int]
-    ) -> list[tuple[Embedder, float]]:
-        """The embedders that serve a question, the most telling first, with their weights."""
+    ) -> list[tuple[Embedder, float, str | None]]:
+        """The embedders that serve a question, the most telling first: weight, only language."""
         if len(self.embedders) < 2:
-            return [(embedder, self.weights.dense) for embedder in self.embedders]
-        english, multilingual = self.embedders[0], self.embedders[-1]
+            return [(embedder, self.weights.dense, None) for embedder in self.embedders]
+        first, last = self.embedders[0], self.embedders[-1]
+        english = (first, self.weights.dense, ENGLISH)
         if language == ENGLISH or (language == UNKNOWN and question.isascii()):
             if set(languages) <= {ENGLISH}:
-                return [(english, self.weights.dense)]
-            return [(english, self.weights.dense), (multilingual, self.weights.multilingual)]
-        return [(multilingual, self.weights.dense)]
+                return [english]
+            return [english, (last, self.weights.multilingual, None)]
+        return [(last, self.weights.dense, None)]
 
     async def run(self, connection: AsyncConnection, asked: _Asked, k: int) -> Results:
         """Run the statement in a transaction that acts as the reader."""
         ids = {row.name: row.id for row in await connection.execute(_MODELS)}
-        models = [model for model in asked.models if model[0] in ids]
-        if len(models) < len(asked.models):
+        rankings = [ranking for ranking in asked.rankings if ranking.model in ids]
+        if len(rankings) < len(asked.rankings):
             logger.warning(
                 "An embedder has no vectors in this database; its ranking is left out.",
                 extra={"action": "embedder_without_vectors"},
             )
-        rows = (await connection.execute(_SEARCH, self._parameters(asked, models, ids, k))).all()
-        return _results(asked.language, [name for name, _, _ in models], rows)
+        rows = (await connection.execute(_SEARCH, self._parameters(asked, rankings, ids, k))).all()
+        return _results(asked.language, [ranking.model for ranking in rankings], rows)
 
     def _parameters(
-        self,
-        asked: _Asked,
-        models: Sequence[tuple[str, "np.ndarray[Any, np.dtype[np.float32]]", float]],
-        ids: Mapping[str, int],
-        k: int,
+        self, asked: _Asked, rankings: Sequence[_Ranking], ids: Mapping[str, int], k: int
     ) -> dict[str, Any]:
         weights = self.weights
         known = asked.language != UNKNOWN
         return {
+            "language": asked.language,
             "words": asked.words,
             "pairs": asked.pairs,
             "own_configuration": configuration(asked.language) if known else None,
             "languages": list(CONFIGURATIONS),
             "configurations": list(CONFIGURATIONS.values()),
-            "models": [ids[name] for name, _, _ in models],
-            "vectors": [_halfvec(vector) for _, vector, _ in models],
-            "weights": [weight for _, _, weight in models],
+            "models": [ids[ranking.model] for ranking in rankings],
+            "vectors": [_halfvec(ranking.vector) for ranking in rankings],
+            "weights": [ranking.weight for ranking in rankings],
+            "model_languages": [ranking.language for ranking in rankings],
             "lexical_weight": weights.lexical,
             "rank_constant": weights.rank_constant,
             "depth": max(weights.depth, k),
@@ -212,7 +222,7 @@ class Search:
         }
 
 
-def _halfvec(vector: "np.ndarray[Any, np.dtype[np.float32]]") -> str:
+def _halfvec(vector: NDArray[np.float32]) -> str:
     return "[" + ",".join(map(str, vector.tolist())) + "]"
 
 

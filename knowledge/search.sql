@@ -67,9 +67,10 @@ WITH reader AS MATERIALIZED (
     SELECT chunk_id, bm25, row_number() OVER (ORDER BY bm25 DESC, chunk_id) AS rank
     FROM scored ORDER BY bm25 DESC, chunk_id LIMIT :depth
 ), model AS MATERIALIZED (
-    SELECT model_id, CAST(vector AS halfvec) AS vector, weight, number
-    FROM unnest(CAST(:models AS smallint[]), CAST(:vectors AS text[]), CAST(:weights AS float8[]))
-         WITH ORDINALITY AS given (model_id, vector, weight, number)
+    SELECT model_id, CAST(vector AS halfvec) AS vector, weight, language, number
+    FROM unnest(CAST(:models AS smallint[]), CAST(:vectors AS text[]), CAST(:weights AS float8[]),
+                CAST(:model_languages AS text[]))
+         WITH ORDINALITY AS given (model_id, vector, weight, language, number)
 ), dense AS MATERIALIZED (
     SELECT model.number, model.weight, found.chunk_id, found.cosine,
            row_number() OVER (PARTITION BY model.number ORDER BY found.cosine DESC, found.chunk_id) AS rank
@@ -78,13 +79,25 @@ WITH reader AS MATERIALIZED (
         WHERE e.model_id = model.model_id AND e.acl_id = ANY ((SELECT acls FROM reader)::int[])
         ORDER BY e.vector <#> model.vector, e.chunk_id LIMIT :depth
     ) AS found
-), fused AS MATERIALIZED (
-    SELECT chunk_id, sum(points) AS score FROM (
-        SELECT chunk_id, CAST(:lexical_weight AS float8) / (:rank_constant + rank) AS points FROM lexical
+), ranked AS MATERIALIZED (
+    SELECT chunk_id, sum(points) AS points, bool_or(is_lexical) AS is_lexical FROM (
+        SELECT chunk_id, CAST(:lexical_weight AS float8) / (CAST(:rank_constant AS float8) + rank) AS points,
+               true AS is_lexical FROM lexical
         UNION ALL
-        SELECT chunk_id, weight / (:rank_constant + rank) FROM dense
+        SELECT chunk_id, weight / (CAST(:rank_constant AS float8) + rank), false FROM dense
     ) AS leg
-    GROUP BY chunk_id ORDER BY score DESC, chunk_id LIMIT :k
+    GROUP BY chunk_id
+), fused AS MATERIALIZED (
+    -- The mean over the rankings that could have known the chunk: one in another language has no word
+    -- of the question's, nor a vector of a model that reads English only. Without it such chunks drown.
+    SELECT r.chunk_id, r.points / (
+               CASE WHEN r.is_lexical OR c.language IN (:language, 'und') OR :language = 'und'
+                    THEN CAST(:lexical_weight AS float8) ELSE 0 END
+               + (SELECT coalesce(sum(weight), 0) FROM model
+                  WHERE model.language IS NULL OR model.language = c.language)) AS score
+    FROM ranked r
+    JOIN chunk c ON c.id = r.chunk_id AND c.acl_id = ANY ((SELECT acls FROM reader)::int[])
+    ORDER BY score DESC, r.chunk_id LIMIT :k
 ), hit AS (
     SELECT f.chunk_id, f.score, s.bm25, s.covered, c.document_id, d.key, d.title, d.url,
            c.heading_path, c.page, c.position, c.text, c.language, c.acl_id, d.modified_at,

@@ -128,7 +128,7 @@ class Bare:
 
     async def parameters(self, question: str) -> dict[str, object]:
         asked = await self._search.prepare(question, {"en": 1})
-        return self._search._parameters(asked, asked.models, self._ids, K)
+        return self._search._parameters(asked, asked.rankings, self._ids, K)
 
     def run(self, parameters: dict[str, object]) -> list[int]:
         with self._connection.transaction():

@@ -109,7 +109,7 @@ async def test_the_fused_ranking_agrees_with_brute_force(database: Database) -> 
     for scores, weight in ((lexical, 0.7), (dense, 1.3)):
         order = sorted(range(120), key=lambda n, scores=scores: (-scores[n], ids[n]))
         for rank, n in enumerate([n for n in order if scores[n] > 0 or weight == 1.3][:40], 1):
-            points[ids[n]] += weight / (60 + rank)
+            points[ids[n]] += weight / 2.0 / (20 + rank)
     expected = sorted(points, key=lambda chunk: (-points[chunk], chunk))[:20]
     assert [hit.chunk_id for hit in hits] == expected
     assert [hit.score for hit in hits] == pytest.approx([points[chunk] for chunk in expected])
