@@ -71,7 +71,7 @@ def load_embedder(
     loaded = _load(folder.path, model, device, dtype)
     short = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
     precision = short[str(dtype).removeprefix("torch.")]
-    return SentenceEmbedder(loaded, f"{folder.name}@{precision}", BATCH_PASSAGES[device])
+    return SentenceEmbedder(loaded, f"{folder.name}@{precision}", BATCH_PASSAGES.get(device, 32))
 
 
 class SentenceEmbedder:
