@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
@@ -18,7 +19,8 @@ from bot.playground.seed import ASK_HR, GENERAL, LAYLA, NORA, SAM, default_works
 from bot.playground.server import Playground
 from bot.playground.team import User
 
-pytestmark = pytest.mark.browser
+# One browser for all: starting it takes longer than most of the tests.
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 Json = dict[str, Any]
 ARGUMENTS = [
@@ -164,13 +166,13 @@ class Bot:
         )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def playground() -> AsyncIterator[Playground]:
     async with Playground(default_workspace()) as playground:
         yield playground
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def bot(playground: Playground) -> AsyncIterator[Bot]:
     bot = Bot(AsyncApp(client=AsyncWebClient(playground.bot_token, base_url=playground.api_url)))
     bot.listen()
@@ -180,7 +182,7 @@ async def bot(playground: Playground) -> AsyncIterator[Bot]:
     await handler.close_async()  # type: ignore[no-untyped-call]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -191,7 +193,7 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(playground: Playground, browser: Browser) -> AsyncIterator[Page]:
     """A page that may not fail, and may not ask any other server."""
     page = await browser.new_page(viewport={"width": 1280, "height": 800})
@@ -200,6 +202,7 @@ async def page(playground: Playground, browser: Browser) -> AsyncIterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda r: None if playground.url in r.url else foreign.append(r.url))
     yield page
+    await page.close()
     assert errors == []
     assert [url for url in foreign if not url.startswith("data:")] == []
 
@@ -352,7 +355,7 @@ async def test_hostile_text_stays_text(page: Page, playground: Playground, bot: 
     playground.workspace.add_user(User("U0MALLORY0", HOSTILE, HOSTILE))
     playground.workspace.join("U0MALLORY0", ASK_HR)
     hostile_link = "[click](javascript:hacked=1) <javascript:hacked=1|click> " + HOSTILE
-    blocks = [
+    blocks: list[Json] = [
         {"type": "header", "text": plain(HOSTILE)},
         {"type": "section", "text": {"type": "mrkdwn", "text": hostile_link}},
         {

@@ -80,10 +80,16 @@ export function thread(channel, ts) {
 
 /**
  * @param {string} channel
- * @param {string} ts
+ * @returns {Map<string, Message[]>} all replies, by their thread's first message
  */
-export function find(channel, ts) {
-  return store.messages.get(channel)?.get(ts);
+export function replies(channel) {
+  /** @type {Map<string, Message[]>} */
+  const threads = new Map();
+  for (const message of sorted(channel).filter(isReply)) {
+    const root = message.thread_ts ?? "";
+    threads.set(root, [...(threads.get(root) ?? []), message]);
+  }
+  return threads;
 }
 
 /**

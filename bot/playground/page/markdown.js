@@ -6,7 +6,7 @@ import { el, fragment } from "./element.js";
 import { inline } from "./markdown_inline.js";
 
 const DEEPEST = 12;
-const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;
+const FENCE = /^ {0,3}(`{3,}|~{3,})[ \t]*[^\s`]*\s*$/;
 const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
 const RULE = /^ {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$/;
 const QUOTE = /^ {0,3}> ?(.*)$/;

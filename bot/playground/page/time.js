@@ -15,6 +15,24 @@ export function fullTime(ts) {
   return dateOf(ts).toLocaleString();
 }
 
+/** @type {Map<string, string>} a long list asks for the same days again and again */
+const dates = new Map();
+
+/** @param {string} ts */
+function dateKey(ts) {
+  const key = dates.get(ts) ?? dateOf(ts).toDateString();
+  dates.set(ts, key);
+  return key;
+}
+
+/**
+ * @param {string} one
+ * @param {string} other
+ */
+export function isSameDay(one, other) {
+  return dateKey(one) === dateKey(other);
+}
+
 /** @param {string} ts */
 export function day(ts) {
   const [date, today] = [dateOf(ts), new Date()];

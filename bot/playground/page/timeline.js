@@ -2,13 +2,13 @@
 
 import { activityLine } from "./activity.js";
 import { el, present } from "./element.js";
-import { isReply, roots, thread } from "./history.js";
+import { isReply, replies, roots, thread } from "./history.js";
 import { icon } from "./icon.js";
 import { messageRow } from "./message.js";
 import { openThread } from "./navigation.js";
 import { avatar } from "./people.js";
 import { store, threadKey } from "./store.js";
-import { clock, day } from "./time.js";
+import { clock, day, isSameDay } from "./time.js";
 
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {{message: Message, node: HTMLElement, foot: string, activity: HTMLElement | null}} Row */
@@ -28,6 +28,10 @@ export class Timeline {
     this.threadTs = null;
     /** @type {Map<string, Row>} */
     this.rows = new Map();
+    /** @type {Map<string, HTMLElement>} */
+    this.days = new Map();
+    /** @type {Map<string, Message[]>} */
+    this.threads = new Map();
     /** @type {Map<string, {status: any, working: boolean, node: HTMLElement | null}>} */
     this.activities = new Map();
     this.list = el("ol", { class: "timeline", "aria-label": label });
@@ -59,11 +63,11 @@ export class Timeline {
   refresh() {
     const follows = this.isAtEnd();
     const messages = this.messages();
+    if (!this.inThread) this.threads = replies(this.channel);
     const grew = messages.some((message) => !this.rows.has(message.ts));
     const wanted = this.children(messages);
-    for (const ts of [...this.rows.keys()]) {
-      if (!messages.some((message) => message.ts === ts)) this.rows.delete(ts);
-    }
+    const here = new Set(messages.map((message) => message.ts));
+    for (const ts of [...this.rows.keys()]) if (!here.has(ts)) this.rows.delete(ts);
     arrange(this.list, wanted);
     this.makeReachable();
     if (follows) this.toEnd();
@@ -85,7 +89,7 @@ export class Timeline {
     /** @type {Message | undefined} */
     let before;
     for (const message of messages) {
-      if (!before || day(before.ts) !== day(message.ts)) nodes.push(this.separator(day(message.ts)));
+      if (!before || !isSameDay(before.ts, message.ts)) nodes.push(this.separator(day(message.ts)));
       const node = this.row(message).node;
       node.classList.toggle("follows", continues(before, message));
       nodes.push(node);
@@ -113,9 +117,16 @@ export class Timeline {
     return node;
   }
 
-  /** @param {string} name of the day */
+  /**
+   * @param {string} name of the day
+   * @returns {HTMLElement}
+   */
   separator(name) {
-    return el("li", { class: "day", role: "separator", "aria-label": name }, el("span", {}, name));
+    const known = this.days.get(name);
+    if (known) return known;
+    const node = el("li", { class: "day", role: "separator", "aria-label": name }, el("span", {}, name));
+    this.days.set(name, node);
+    return node;
   }
 
   /**
@@ -141,13 +152,13 @@ export class Timeline {
   foot(row) {
     const { message, node } = row;
     const foot = node.querySelector(".message-foot");
-    const replies = thread(message.channel, message.ts).filter(isReply);
+    const answers = this.threads.get(message.ts) ?? [];
     const activity = isReply(message) ? null : this.activity(message.ts);
-    const signature = replies.map((reply) => reply.ts).join();
+    const signature = answers.map((answer) => answer.ts).join();
     if (!foot || (signature === row.foot && activity === row.activity)) return;
     Object.assign(row, { foot: signature, activity });
     const hadFocus = foot.contains(document.activeElement);
-    foot.replaceChildren(...present([replies.length > 0 && threadSummary(message, replies), activity]));
+    foot.replaceChildren(...present([answers.length > 0 && threadSummary(message, answers), activity]));
     if (hadFocus) /** @type {HTMLElement} */ (foot.querySelector("button") ?? node).focus();
   }
 
@@ -240,19 +251,19 @@ function continues(before, message) {
     before?.user === message.user &&
     !before.ephemeral &&
     !message.ephemeral &&
-    day(before.ts) === day(message.ts) &&
+    isSameDay(before.ts, message.ts) &&
     Number(message.ts) - Number(before.ts) < GROUPED_SECONDS
   );
 }
 
 /**
  * @param {Message} message
- * @param {Message[]} replies
+ * @param {Message[]} answers
  */
-function threadSummary(message, replies) {
-  const faces = [...new Set(replies.map((reply) => reply.user))].slice(0, 3).map(avatar);
-  const count = replies.length === 1 ? "1 reply" : `${replies.length} replies`;
-  const last = replies[replies.length - 1];
+function threadSummary(message, answers) {
+  const faces = [...new Set(answers.map((answer) => answer.user))].slice(0, 3).map(avatar);
+  const count = answers.length === 1 ? "1 reply" : `${answers.length} replies`;
+  const last = answers[answers.length - 1];
   return el(
     "button",
     {
