@@ -90,6 +90,16 @@ class People:
         locale = str((await self._person(user)).get("locale") or "en")
         return locale.partition("-")[0].lower()
 
+    async def name_of(self, principal: str) -> str | None:
+        """A person's name, for people; None where the principal isn't one that Slack knows."""
+        kind, _, rest = principal.partition(":")
+        team, _, user = rest.partition(":")
+        if kind != "user" or team != self._team:
+            return None
+        person = await self._person(user)
+        profile = person.get("profile") or {}
+        return profile.get("display_name") or profile.get("real_name") or person.get("name")
+
     async def are_in(self, channel: str) -> bool:
         """Whether the bot is a member of `channel`, or the other side of a direct message."""
         shape = await self._channel(channel)

@@ -250,6 +250,7 @@ async def _worker(house: House, answers: Answers | None) -> AsyncIterator[None]:
     up = asyncio.Event()
     worker = jobs.Worker(
         make,
+        house.database,
         concurrency=settings.worker_concurrency,
         shutdown_seconds=settings.shutdown_seconds,
         ready=up.set,

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from slack_sdk.errors import SlackClientError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.access import People
@@ -26,7 +26,7 @@ from bot.reconcile import Reconciler
 from bot.stops import Stops, until_stopped
 from bot.texts import TextName, Texts
 from bot.thread import Threads
-from knowledge.conversation import Answer, Event, Question
+from knowledge.conversation import Event, Question
 from knowledge.errors import DatabaseError, GenerationError
 
 logger = logging.getLogger(__name__)
@@ -74,10 +74,9 @@ class Conversation:
             await self._help(asked, language)
             await self._ledger.finish(event_id, "helped")
             return
-        answer = await self._answer(asked, language)
+        await self._answer(asked, language)
         if asked.files:
             await self._outlet.notice(asked, "files", language, files=_names(asked.files))
-        await self._ledger.settle(event_id, answer.id, answer.state)
 
     async def gave_up(self, event_id: int, error: BaseException) -> None:
         """Tell the asker, after the last attempt, that there will be no answer, and why."""
@@ -85,12 +84,22 @@ class Conversation:
         if taken is None or taken.finished or taken.kind not in {"question", "command"}:
             return
         asked = read_asked(taken.id, taken.kind, taken.payload, self._us)
-        await self._reconciler.clear(asked)
-        asked = await self._placed(asked)
-        language = await self._people.language_of(asked.user)
-        reason = Texts.of(language).get(_reason(error))
-        await self._outlet.notice(asked, "failed", language, reason=reason)
-        await self._ledger.finish(event_id, "failed")
+        try:
+            await self._reconciler.clear(asked)
+            asked = await self._placed(asked)
+            language = await self._people.language_of(asked.user)
+            reason = Texts.of(language).get(_reason(error))
+            await self._outlet.apologize(asked, language, reason)
+        except SlackApiError as refusal:
+            # We were taken out of the channel, or the person left: there is nobody to tell.
+            logger.error(
+                "A question can't be answered, nor can the asker be told: %s",
+                refusal.response.get("error"),
+                extra={"action": "answer_undeliverable", "event": event_id},
+            )
+            await self._ledger.finish(event_id, "undeliverable")
+        else:
+            await self._ledger.finish(event_id, "failed")
 
     async def _placed(self, asked: Asked) -> Asked:
         """A shortcut's answer stays with the asker where the bot is no member."""
@@ -107,18 +116,29 @@ class Conversation:
             help_ = Texts.of(language).get("help")
             await self._outlet.notice(asked, "empty", language, help=help_)
 
-    async def _answer(self, asked: Asked, language: str) -> Answer:
+    async def _answer(self, asked: Asked, language: str) -> None:
         question = await self._question(asked)
         stop = self._stops.watch(asked.channel, asked.thread_ts or "")
         try:
             events = until_stopped(
                 self._answers.answer(question), stop, question, self._ledger.last_answer
             )
-            return await self._outlet.deliver(
-                asked, question, events, language, self._keeper(asked, question)
+            delivered = await self._outlet.deliver(
+                asked,
+                question,
+                events,
+                language,
+                on_message=self._keeper(asked, question),
+                stop=stop,
+                name_of=self._people.name_of,
             )
         finally:
             self._stops.unwatch(asked.channel, asked.thread_ts or "")
+        if delivered.answer is None:
+            await self._ledger.finish(asked.event_id, "stopped")
+        else:
+            answer = delivered.answer
+            await self._ledger.settle(asked.event_id, answer.id, answer.state)
 
     def _keeper(self, asked: Asked, question: Question) -> OnMessage:
         async def keep(channel: str, ts: str) -> None:

@@ -107,7 +107,7 @@ class Inbox(AsyncMiddleware):
         event_id = await self._insert(connection, arrival)
         if event_id is None:
             return False
-        await self._defer(connection, arrival, event_id)
+        await defer_event(self._queue, connection, arrival, event_id)
         return True
 
     async def _insert(self, connection: AsyncConnection, arrival: Arrival) -> int | None:
@@ -137,13 +137,6 @@ class Inbox(AsyncMiddleware):
             "anyone": self._follow_ups == "everyone",
         }
 
-    async def _defer(self, connection: AsyncConnection, arrival: Arrival, event_id: int) -> None:
-        task = ANSWER_TASK if is_question(arrival) else EVENT_TASK
-        deferrer = self._queue.configure_task(
-            task, connection=connection, lock=_lock(arrival), priority=PRIORITY[task]
-        )
-        await deferrer.defer_async(event_id=event_id)
-
     async def _edit(self, connection: AsyncConnection, arrival: Arrival) -> bool:
         values = {"key": arrival.key, "text": arrival.payload.get("text") or ""}
         await connection.execute(SQL["edit"], values)
@@ -164,6 +157,26 @@ class Inbox(AsyncMiddleware):
         thread = {"channel": payload["channel"], "thread_ts": payload.get("thread_ts")}
         await connection.execute(SQL["stop"], {"payload": json.dumps(thread)})
         return True
+
+
+async def defer_event(
+    queue: App, connection: AsyncConnection, arrival: Arrival, event_id: int
+) -> None:
+    """Queue the job of a stored arrival, in the transaction of `connection`."""
+    task = ANSWER_TASK if is_question(arrival) else EVENT_TASK
+    deferrer = queue.configure_task(
+        task, connection=connection, lock=_lock(arrival), priority=PRIORITY[task]
+    )
+    await deferrer.defer_async(event_id=event_id)
+
+
+async def sweep(queue: App, database: Database) -> int:
+    """Queue again what never came to an end; how many they were."""
+    async with borrowed(database) as connection:
+        rows = await (await connection.execute(SQL["orphans"])).fetchall()
+        for event_id, key, kind, payload in rows:
+            await defer_event(queue, connection, Arrival(key, kind, payload), event_id)
+    return len(rows)
 
 
 def storable(value: Any) -> Any:

@@ -53,6 +53,18 @@ SELECT id, key, kind, payload, received_at, finished_at, outcome FROM inbox_even
 UPDATE inbox_event SET finished_at = now(), outcome = %(outcome)s
 WHERE id = %(id)s AND finished_at IS NULL;
 
+-- orphans --
+-- What was taken in, never came to an end, and has no job any more: the last attempt could not
+-- even say that it failed.
+SELECT id, key, kind, payload FROM inbox_event e
+WHERE finished_at IS NULL AND received_at < now() - interval '10 minutes'
+    AND received_at > now() - interval '1 day'
+    AND NOT EXISTS (
+        SELECT FROM procrastinate_jobs j
+        WHERE j.status IN ('todo', 'doing') AND j.args ->> 'event_id' = e.id::text
+    )
+FOR UPDATE SKIP LOCKED;
+
 -- forget --
 -- Payloads hold what people wrote: they stay no longer than they help to find a fault.
 DELETE FROM inbox_event WHERE finished_at < now() - make_interval(days => %(days)s);

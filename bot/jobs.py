@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 
 from procrastinate import App, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException, JobAborted
@@ -18,7 +19,7 @@ from procrastinate.retry import BaseRetryStrategy
 from psycopg import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.inbox import ANSWER_TASK, EVENT_TASK
+from bot.inbox import ANSWER_TASK, EVENT_TASK, sweep
 from knowledge.database import Database
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ PAUSES_SECONDS = (1, 4, 15, 60)  # before the second try, the third, …: 80 s i
 HEARTBEAT_SECONDS = 5.0
 STALLED_SECONDS = 20.0  # four heartbeats: a stop of the world is no death
 RECOVERY_SECONDS = 5.0
+SWEEP_TURNS = 12  # once a minute
 KEPT_DAYS = 14  # finished jobs and stored payloads, for whoever looks for what happened
 
 OnLastFailure = Callable[[int, BaseException], Awaitable[None]]
@@ -146,12 +148,14 @@ async def recover(queue: App) -> int:
     return len(stalled)
 
 
-async def recover_for_ever(queue: App) -> None:
-    """Recover now and every few seconds until cancelled."""
-    while True:
+async def recover_for_ever(queue: App, database: Database) -> None:
+    """Recover now and every few seconds until cancelled; sweep the inbox now and then."""
+    for turn in count():
         try:
             await recover(queue)
-        except (ConnectorException, OperationalError, OSError) as error:
+            if turn % SWEEP_TURNS == 0:
+                await sweep(queue, database)
+        except (ConnectorException, OperationalError, SQLAlchemyError, OSError) as error:
             logger.warning(
                 "Postgres is away, recovery waits: %s",
                 type(error).__name__,
@@ -166,12 +170,13 @@ class Worker:
     def __init__(
         self,
         make: Callable[[], App],
+        database: Database,
         *,
         concurrency: int,
         shutdown_seconds: float,
         ready: Callable[[], None] = lambda: None,
     ) -> None:
-        self._make, self._concurrency = make, concurrency
+        self._make, self._database, self._concurrency = make, database, concurrency
         self._shutdown_seconds = shutdown_seconds
         self._ready = ready
 
@@ -196,7 +201,7 @@ class Worker:
     async def _work(self) -> None:
         queue = self._make()
         async with queue.open_async():
-            recovery = asyncio.create_task(recover_for_ever(queue))
+            recovery = asyncio.create_task(recover_for_ever(queue, self._database))
             self._ready()
             try:
                 await queue.run_worker_async(

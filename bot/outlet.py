@@ -3,10 +3,10 @@
 An unfurl fetches a link that nobody clicked: a way out for what should stay inside.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,9 +14,10 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.arrival import Identity
 from bot.asked import Asked
+from bot.stream import Delivered, Place, deliver
 from bot.texts import TextName, Texts
 from bot.thread import notice_metadata
-from knowledge.conversation import Answer, Event, Finished, Question
+from knowledge.conversation import Event, Question
 
 logger = logging.getLogger(__name__)
 
@@ -30,37 +31,41 @@ class Outlet:
     def __init__(self, client: AsyncWebClient, us: Identity) -> None:
         self._client, self._us = client, us
 
+    def place(self, asked: Asked) -> Place:
+        """Where the answer to a question belongs."""
+        return Place(
+            team=self._us.team,
+            channel=asked.channel,
+            user=asked.user,
+            thread_ts=asked.thread_ts,
+            is_dm=asked.via == "direct",
+            ephemeral=asked.ephemeral,
+            response_url=asked.response_url,
+            user_team=asked.team,
+        )
+
     async def deliver(
         self,
         asked: Asked,
         question: Question,
         events: AsyncGenerator[Event],
         language: str,
+        *,
         on_message: OnMessage,
-    ) -> Answer:
+        stop: asyncio.Event,
+        name_of: Callable[[str], Awaitable[str | None]],
+    ) -> Delivered:
         """Show an answer where it belongs, while it is being written where Slack can."""
-        del language
-        answer: Answer | None = None
-        async for event in events:
-            if isinstance(event, Finished):
-                answer = event.answer
-        assert answer is not None
-        if asked.ephemeral:
-            await self.whisper(answer.text, asked.user, asked.channel, asked.response_url)
-            return answer
-        posted = await self._client.chat_postMessage(
-            channel=asked.channel,
-            thread_ts=asked.thread_ts,
-            text=answer.text,
-            metadata={
-                "event_type": "lorewise_answer",
-                "event_payload": {"question_id": str(question.id)},
-            },
-            unfurl_links=False,
-            unfurl_media=False,
+        return await deliver(
+            events,
+            self.place(asked),
+            self._client,
+            Texts.of(language),
+            question_id=question.id,
+            on_message=on_message,
+            stop=stop,
+            name_of=name_of,
         )
-        await on_message(str(posted["channel"]), str(posted["ts"]))
-        return answer
 
     async def notice(self, asked: Asked, name: TextName, language: str, **values: object) -> None:
         """Say something that is no answer, where the answer would stand."""
@@ -76,6 +81,16 @@ class Outlet:
             unfurl_links=False,
             unfurl_media=False,
         )
+
+    async def apologize(self, asked: Asked, language: str, reason: str) -> None:
+        """Say that there is no answer: in its place, or directly where that can't be written to."""
+        try:
+            await self.notice(asked, "failed", language, reason=reason)
+        except SlackApiError:
+            text = Texts.of(language).get("failed", reason=reason)
+            await self._client.chat_postMessage(
+                channel=asked.user, text=text, unfurl_links=False, unfurl_media=False
+            )
 
     async def whisper(
         self,
@@ -110,12 +125,3 @@ class Outlet:
     async def delete(self, channel: str, ts: str) -> None:
         """Take one of our messages back."""
         await self._client.chat_delete(channel=channel, ts=ts)
-
-
-def is_answer_to(message: Mapping[str, Any], question_id: UUID) -> bool:
-    """Whether a message is the whole answer to a question, as its metadata say."""
-    metadata = message.get("metadata") or {}
-    payload = metadata.get("event_payload") or {}
-    return metadata.get("event_type") == "lorewise_answer" and payload.get("question_id") == str(
-        question_id
-    )

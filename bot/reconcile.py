@@ -14,7 +14,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.asked import Asked
 from bot.ledger import Ledger
-from bot.outlet import Outlet, is_answer_to
+from bot.outlet import Outlet
+from bot.posting import mark_of
 from bot.thread import Threads, notice_of
 
 logger = logging.getLogger(__name__)
@@ -54,23 +55,27 @@ class Reconciler:
         if any(_is_failure(message, asked.event_id) for message in ours):
             await self._ledger.finish(asked.event_id, "failed")
             return True
-        whole = [message for message in ours if is_answer_to(message, question_id)]
-        answer = await self._ledger.last_answer(question_id)
-        if whole and answer:
-            for message in whole:
-                await self._ledger.keep(
-                    asked.event_id,
-                    question_id,
-                    channel=asked.channel,
-                    ts=str(message["ts"]),
-                    thread_ts=asked.thread_ts,
-                    answer_id=answer[0],
-                )
-            await self._ledger.settle(asked.event_id, *answer)
-            logger.info("An answer was in Slack already", extra={"action": "answer_reconciled"})
-            return True
-        await self._delete_stubs(asked, ours)
-        return False
+        parts = [
+            (m, mark) for m in ours if (mark := mark_of(m)) and mark.question_id == question_id
+        ]
+        answer_id = next((mark.answer_id for _, mark in parts if mark.answer_id), None)
+        if answer_id is None:
+            for message, _ in parts:
+                await self._delete(asked.channel, str(message["ts"]))
+            await self._delete_stubs(asked, ours)
+            return False
+        for message, _ in parts:
+            await self._ledger.keep(
+                asked.event_id,
+                question_id,
+                channel=asked.channel,
+                ts=str(message["ts"]),
+                thread_ts=asked.thread_ts,
+                answer_id=answer_id,
+            )
+        await self._ledger.settle(asked.event_id, answer_id, "answered")
+        logger.info("An answer was in Slack already", extra={"action": "answer_reconciled"})
+        return True
 
     async def _delete_stubs(self, asked: Asked, ours: list[Mapping[str, Any]]) -> None:
         """Messages that Slack took and nobody knows of. One thread's answers are written one

@@ -5,6 +5,7 @@ Only the model is scripted: `Scripted` writes the answer log as the real answere
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -92,6 +93,14 @@ def _answer(question: Question, state: str, said: list[str]) -> Answer:
         adapter=None,
         seconds=Seconds(0.0, None, 0.0),
     )
+
+
+def free_port() -> int:
+    """A port that nobody listens on, for a server that must know it beforehand."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def bot_settings(playground: Playground, **values: object) -> BotSettings:
