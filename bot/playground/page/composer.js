@@ -142,7 +142,8 @@ export class Composer {
     this.input.style.height = `${Math.min(this.input.scrollHeight, TALLEST_PX)}px`;
     const command = store.commands.find(({ command }) => this.input.value.startsWith(`${command} `));
     const usage = command && `${command.command} ${command.usage_hint ?? ""} · ${command.description ?? ""}`;
-    this.hint.textContent = usage ?? "Enter sends · Shift+Enter new line · / commands · @ people";
+    const keys = `Enter sends · Shift+Enter new line${this.inThread ? "" : " · / commands"} · @ people`;
+    this.hint.textContent = usage ?? keys;
     this.onChange?.();
   }
 }
