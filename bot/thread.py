@@ -26,7 +26,10 @@ class Threads:
         if most == 0 or not asked.in_thread or not asked.thread_ts:
             return ()
         messages = await self.messages(asked.channel, asked.thread_ts)
-        earlier = [m for m in messages if str(m.get("ts")) < str(asked.ts)]
+        # An answer may be younger than the follow-up that came while it was being written.
+        earlier = [
+            m for m in messages if str(m.get("ts")) < str(asked.ts) or str(m.get("ts")) in answers
+        ]
         turns = [turn for m in earlier if (turn := self._turn(m, answers)) is not None]
         return tuple(turns[-most:])
 

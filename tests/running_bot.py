@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -120,6 +121,8 @@ def bot_settings(playground: Playground, **values: object) -> BotSettings:
 def knowledge_settings(url: URL, home: Path, **values: object) -> KnowledgeSettings:
     """Settings that lead to a test's own database."""
     address = url.render_as_string(hide_password=False)
+    kept = os.environ.get("LOREWISE_MODELS_DIR")  # as the fixture models_dir has it
+    values.setdefault("models_dir", kept or Path(tempfile.gettempdir()) / "lorewise-models")
     return KnowledgeSettings.load(home=home, database_url=SecretStr(address), **values)
 
 
