@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 _STATEMENTS = read_statements(Path(__file__).with_name("search.sql"))
 _SEARCH = sql(_STATEMENTS["search"])
-_MODELS = sql(_STATEMENTS["models"])
 _VISIBLE_LANGUAGES = sql(_STATEMENTS["visible_languages"])
 
 LONGEST_QUESTION = 4000  # characters; no embedder reads more, and each word costs a look-up
@@ -187,19 +186,16 @@ class Search:
 
     async def run(self, connection: AsyncConnection, asked: _Asked, k: int) -> Results:
         """Run the statement in a transaction that acts as the reader."""
-        ids = {row.name: row.id for row in await connection.execute(_MODELS)}
-        rankings = [ranking for ranking in asked.rankings if ranking.model in ids]
-        if len(rankings) < len(asked.rankings):
+        rows = (await connection.execute(_SEARCH, self._parameters(asked, k))).all()
+        if len(rows[0].models) < len(asked.rankings):
             logger.warning(
                 "An embedder has no vectors in this database; its ranking is left out.",
                 extra={"action": "embedder_without_vectors"},
             )
-        rows = (await connection.execute(_SEARCH, self._parameters(asked, rankings, ids, k))).all()
-        return _results(asked.language, [ranking.model for ranking in rankings], rows)
+        return _results(asked.language, rows)
 
-    def _parameters(
-        self, asked: _Asked, rankings: Sequence[_Ranking], ids: Mapping[str, int], k: int
-    ) -> dict[str, Any]:
+    def _parameters(self, asked: _Asked, k: int) -> dict[str, Any]:
+        rankings = asked.rankings
         weights = self.weights
         known = asked.language != UNKNOWN
         return {
@@ -209,7 +205,7 @@ class Search:
             "own_configuration": configuration(asked.language) if known else None,
             "languages": list(CONFIGURATIONS),
             "configurations": list(CONFIGURATIONS.values()),
-            "models": [ids[ranking.model] for ranking in rankings],
+            "models": [ranking.model for ranking in rankings],
             "vectors": [_halfvec(ranking.vector) for ranking in rankings],
             "weights": [ranking.weight for ranking in rankings],
             "model_languages": [ranking.language for ranking in rankings],
@@ -226,7 +222,7 @@ def _halfvec(vector: NDArray[np.float32]) -> str:
     return "[" + ",".join(map(str, vector.tolist())) + "]"
 
 
-def _results(language: str, models: Sequence[str], rows: Sequence[Any]) -> Results:
+def _results(language: str, rows: Sequence[Any]) -> Results:
     first = rows[0]
     hits = tuple(
         _hit(rank, row, first.asked_idf)
@@ -236,7 +232,7 @@ def _results(language: str, models: Sequence[str], rows: Sequence[Any]) -> Resul
     margin = None if first.top_bm25 is None else first.top_bm25 - (first.second_bm25 or 0.0)
     cosines = {
         name: cosine
-        for name, cosine in zip(models, first.top_cosines, strict=True)
+        for name, cosine in zip(first.models, first.top_cosines, strict=True)
         if cosine is not None
     }
     covered = hits[0].covered if hits else 0.0

@@ -48,11 +48,14 @@ WITH reader AS MATERIALIZED (
     SELECT concept.number, c.average_length, term_key(c.configuration, concept.pair)
     FROM collection c JOIN concept ON concept.pair IS NOT NULL
 ), matched AS MATERIALIZED (
+    -- OFFSET 0 keeps one index scan a term: with old statistics the planner would scan every posting.
     SELECT asked.number, p.chunk_id,
            p.frequency / (p.frequency + CAST(:k1 AS float8)
                * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.length / asked.average_length)) AS saturation
-    FROM asked
-    JOIN posting p ON p.term = asked.term AND p.acl_id = ANY ((SELECT acls FROM reader)::int[])
+    FROM asked CROSS JOIN LATERAL (
+        SELECT chunk_id, frequency, length FROM posting
+        WHERE term = asked.term AND acl_id = ANY ((SELECT acls FROM reader)::int[]) OFFSET 0
+    ) AS p
 ), rarity AS MATERIALIZED (
     SELECT number, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
     FROM size CROSS JOIN (
@@ -67,10 +70,12 @@ WITH reader AS MATERIALIZED (
     SELECT chunk_id, bm25, row_number() OVER (ORDER BY bm25 DESC, chunk_id) AS rank
     FROM scored ORDER BY bm25 DESC, chunk_id LIMIT :depth
 ), model AS MATERIALIZED (
-    SELECT model_id, CAST(vector AS halfvec) AS vector, weight, language, number
-    FROM unnest(CAST(:models AS smallint[]), CAST(:vectors AS text[]), CAST(:weights AS float8[]),
+    -- A model that has no vectors here falls out: its ranking is missing, not the answer.
+    SELECT em.id AS model_id, em.name, CAST(vector AS halfvec) AS vector, weight, language, number
+    FROM unnest(CAST(:models AS text[]), CAST(:vectors AS text[]), CAST(:weights AS float8[]),
                 CAST(:model_languages AS text[]))
-         WITH ORDINALITY AS given (model_id, vector, weight, language, number)
+         WITH ORDINALITY AS given (name, vector, weight, language, number)
+    JOIN embedding_model em USING (name)
 ), dense AS MATERIALIZED (
     SELECT model.number, model.weight, found.chunk_id, found.cosine,
            row_number() OVER (PARTITION BY model.number ORDER BY found.cosine DESC, found.chunk_id) AS rank
@@ -115,15 +120,12 @@ WITH reader AS MATERIALIZED (
            (SELECT sum(idf) FROM rarity) AS asked_idf,
            (SELECT max(bm25) FROM lexical WHERE rank = 1) AS top_bm25,
            (SELECT max(bm25) FROM lexical WHERE rank = 2) AS second_bm25,
+           ARRAY(SELECT name FROM model ORDER BY number) AS models,
            ARRAY(SELECT max(cosine) FROM dense RIGHT JOIN model USING (number)
                  GROUP BY number ORDER BY number) AS top_cosines
 )
 SELECT signal.*, hit.* FROM signal LEFT JOIN hit ON true
 ORDER BY hit.score DESC NULLS LAST, hit.chunk_id
-
--- models --
--- The models that have vectors at all, with the keys of their partitions.
-SELECT name, id FROM embedding_model
 
 -- visible_languages --
 -- The languages of what this reader may see, with their numbers of chunks.

@@ -18,7 +18,6 @@ import psycopg
 from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 from sqlalchemy import make_url
-from sqlalchemy.dialects.postgresql import psycopg as dialect
 
 from knowledge import search as search_module
 from knowledge.database import APP_ROLE, Database, connect, migrate
@@ -82,9 +81,10 @@ def words(random: np.random.Generator, count: int) -> list[str]:
 def clustered(
     random: np.random.Generator, centres: NDArray[np.float32], count: int
 ) -> NDArray[np.float32]:
-    vectors = centres[random.integers(0, len(centres), size=count)]
-    vectors = vectors + 0.6 * random.normal(size=(count, DIMENSIONS)).astype(np.float32) / 20
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    near = centres[random.integers(0, len(centres), size=count)]
+    vectors = near + 0.03 * random.normal(size=(count, DIMENSIONS))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32)
 
 
 def readers(number: int) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ def readers(number: int) -> tuple[str, ...]:
 async def fill(database: Database, chunks: int) -> NDArray[np.float32]:
     """Index the chunks; the centres of their clusters."""
     random = np.random.default_rng(7)
-    centres = random.normal(size=(100, DIMENSIONS)).astype(np.float32) / 20
+    centres = (random.normal(size=(100, DIMENSIONS)) / 20).astype(np.float32)
     for start in range(0, chunks, 4000):
         count = min(4000, chunks - start)
         vectors = clustered(random, centres, count)
@@ -121,14 +121,12 @@ class Bare:
         self._search = search
         self._connection = psycopg.connect(database.conninfo(APP_ROLE))
         register_vector(self._connection)
-        compiled = search_module._SEARCH.compile(dialect=dialect.PGDialect_psycopg())
+        compiled = search_module._SEARCH.compile(dialect=database.app.dialect)
         self._statement = str(compiled).encode()
-        self._ids = dict(self._connection.execute("SELECT name, id FROM embedding_model"))
-        self._connection.rollback()
 
     async def parameters(self, question: str) -> dict[str, object]:
         asked = await self._search.prepare(question, {"en": 1})
-        return self._search._parameters(asked, asked.rankings, self._ids, K)
+        return self._search._parameters(asked, K)
 
     def run(self, parameters: dict[str, object]) -> list[int]:
         with self._connection.transaction():
