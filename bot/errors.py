@@ -5,7 +5,8 @@ BotError
  ├── SlackUnreachableError
  ├── PortInUseError
  ├── RequestRefusedError
- └── AnswerBrokenError
+ ├── AnswerBrokenError
+ └── AnswerNotLoggedError
 """
 
 
@@ -35,3 +36,7 @@ class RequestRefusedError(BotError):
 
 class AnswerBrokenError(BotError):
     """The events of an answer ended before it was finished."""
+
+
+class AnswerNotLoggedError(BotError):
+    """A vote came for an answer that is still being written."""

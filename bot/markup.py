@@ -30,8 +30,7 @@ def inert(text: str) -> str:
     """`text` without invisible characters, and with nothing in it that a client makes a link,
     a mention or an emoji of. No markup is escaped yet."""
     text = "".join(map(_visible, text.replace("\r\n", "\n").replace("\r", "\n")))
-    while (without := _SCHEME.sub("", text)) != text:  # removing one may put another together
-        text = without
+    text = _SCHEME.sub("", text)
     text = _HOST_DOT.sub(lambda match: match.group() + INERT, text)
     text = _AT.sub("@" + INERT, text)
     return _EMOJI.sub(":" + INERT, text)

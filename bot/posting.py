@@ -12,8 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
-from slack_sdk.errors import SlackApiError, SlackRequestError
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks import Block, Post, simpler
@@ -22,6 +21,8 @@ from bot.features import REFUSALS, Features
 logger = logging.getLogger(__name__)
 
 READING = frozenset({"conversations.replies", "conversations.history"})  # these take no JSON
+RATE_LIMIT_RETRIES = 5
+LONGEST_WAIT_SECONDS = 90.0
 ANSWER_EVENT = "lorewise_answer"
 RICH_BLOCKS = "blocks:markdown"
 Json = Mapping[str, Any]
@@ -115,29 +116,36 @@ class Poster:
         self, client: AsyncWebClient, place: Place, features: Features, pace: Pace
     ) -> None:
         self.place, self.features, self.pace = place, features, pace
-        self._client = _patient(client, pace)
-        self.hasty = _patient(client, pace, rate_limit_retries=0)
+        self._client = _bare(client)
 
     def at(self, place: Place) -> "Poster":
         """The same for another place."""
         return Poster(self._client, place, self.features, self.pace)
 
-    async def call(
-        self, method: str, *, client: AsyncWebClient | None = None, **arguments: Any
-    ) -> Json:
-        """One call; waits out rate limits, never repeats what may have taken effect.
+    async def call(self, method: str, *, waits: bool = True, **arguments: Any) -> Json:
+        """One call; waits out rate limits (unless told not to), and repeats nothing else.
 
         Raises:
             LostResponseError: it may have taken effect.
             SlackApiError: Slack refused it.
         """
+        for _ in range(RATE_LIMIT_RETRIES if waits else 0):
+            try:
+                return await self._call(method, arguments)
+            except SlackApiError as error:
+                if error.response.status_code != 429:
+                    raise
+                await asyncio.sleep(_retry_after_seconds(error))
+        return await self._call(method, arguments)
+
+    async def _call(self, method: str, arguments: Json) -> Json:
         given = {name: value for name, value in arguments.items() if value is not None}
-        kind = "params" if method in READING else "json"
+        kind, verb = ("params", "GET") if method in READING else ("json", "POST")
         try:
-            response = await (client or self._client).api_call(
-                method, http_verb="GET" if method in READING else "POST", **{kind: given}
-            )
-        except (aiohttp.ClientConnectorError, SlackRequestError):
+            # The client's own time limit doesn't hold for a session that it shares.
+            async with asyncio.timeout(self.pace.call_seconds):
+                response = await self._client.api_call(method, http_verb=verb, **{kind: given})
+        except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ClientError, TimeoutError) as error:
             raise LostResponseError(method) from error
@@ -145,15 +153,14 @@ class Poster:
             if code_of(error) in UNCERTAIN or not code_of(error):
                 raise LostResponseError(method) from error
             raise
-        data = response.data
-        return data if isinstance(data, dict) else {}
+        return response.data if isinstance(response.data, dict) else {}
 
     async def try_call(self, method: str, **arguments: Any) -> bool:
         """A call that is nice to have; a refusal is remembered, nothing is raised."""
         if not self.features.has(self.place.team, method):
             return False
         try:
-            await self.call(method, client=self.hasty, **arguments)
+            await self.call(method, waits=False, **arguments)
         except SlackApiError as error:
             self.note_refusal(method, error)
             return False
@@ -274,18 +281,21 @@ class Poster:
             return None
 
 
-def _patient(client: AsyncWebClient, pace: Pace, *, rate_limit_retries: int = 5) -> AsyncWebClient:
-    """A copy that waits out rate limits, and repeats nothing after a broken connection."""
+def _retry_after_seconds(error: SlackApiError) -> float:
+    after = str(error.response.headers.get("Retry-After") or "")
+    return min(float(after) if after.isdigit() else 1.0, LONGEST_WAIT_SECONDS)
+
+
+def _bare(client: AsyncWebClient) -> AsyncWebClient:
+    """A copy that retries nothing by itself: a broken connection may have posted the message."""
     return AsyncWebClient(
         token=client.token,
         base_url=client.base_url,
-        timeout=max(1, round(pace.call_seconds)),
+        timeout=client.timeout,
         ssl=client.ssl,
         proxy=client.proxy,
         session=client.session,
         trust_env_in_session=client.trust_env_in_session,
         headers=dict(client.headers),
-        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=rate_limit_retries)]
-        if rate_limit_retries
-        else [],
+        retry_handlers=[],
     )

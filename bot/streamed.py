@@ -139,7 +139,7 @@ class StreamWriter:
         try:
             answer = await poster.call(
                 START,
-                client=poster.hasty,  # 20 starts a minute: who must wait gets a plain message
+                waits=False,  # 20 starts a minute: who must wait gets a plain message
                 channel=place.channel,
                 thread_ts=place.thread_ts,
                 markdown_text=text or None,

@@ -270,6 +270,19 @@ async def test_a_slow_answer_goes_on_in_a_new_message_before_its_stream_dies() -
         assert not slack.called("chat.update")
 
 
+async def test_a_stream_is_ended_in_time_while_the_model_is_silent() -> None:
+    workspace = default_workspace(limits=Limits(stream_lifetime_seconds=0.5))
+    async with Playground(workspace) as playground:
+        slack = await open_slack(playground)
+        await slack.deliver(Script(SENTENCES[:2], 0.8), replace(FAST, stream_seconds=0.3))
+        first, second = slack.replies()
+        assert (markdown_of(first), markdown_of(second)) == (
+            "You get 25 days. [1]",
+            "Ask your manager. [1]",
+        )
+        assert not slack.called("chat.update")
+
+
 async def test_what_a_dead_stream_lost_is_written_into_the_same_message() -> None:
     workspace = default_workspace(limits=Limits(stream_lifetime_seconds=0.25))
     async with Playground(workspace) as playground:

@@ -23,7 +23,15 @@ from bot.blocks import (
 from bot.playground.blocks import check_message
 from bot.playground.limits import Limits
 from bot.texts import Texts
-from knowledge.conversation import Answer, Citation, Seconds, Sentence, Verification
+from knowledge.conversation import (
+    Answer,
+    Citation,
+    Reason,
+    Seconds,
+    Sentence,
+    State,
+    Verification,
+)
 
 ID = UUID("00000000-0000-4000-8000-000000000001")
 EN, AR = Texts.of("en"), Texts.of("ar")
@@ -82,11 +90,11 @@ def test_a_verified_answer_says_who_approved_it_and_when() -> None:
 
 
 @pytest.mark.parametrize("reason", ["no_evidence", "nothing_readable"])
-def test_an_abstention_says_why_and_names_the_nearest_documents(reason: str) -> None:
+def test_an_abstention_says_why_and_names_the_nearest_documents(reason: Reason) -> None:
     answer = replace(
         ANSWER, state="abstained", reason=reason, text="", citations=(), nearest=(LEAVE,)
     )
-    assert body_of(answer, EN) == EN.get(f"abstained_{reason}")  # type: ignore[arg-type]
+    assert body_of(answer, EN) == EN.texts[f"abstained_{reason}"]
     blocks = closing(answer, EN)
     assert blocks[0]["text"]["text"].startswith(f"*{EN.get('nearest')}*\n1. <https://docs.example")
     assert blocks[-1]["type"] == "context_actions"
@@ -99,7 +107,7 @@ def test_quotes_are_called_quotes() -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "stopped"])
-def test_what_is_no_whole_answer_can_not_be_rated(state: str) -> None:
+def test_what_is_no_whole_answer_can_not_be_rated(state: State) -> None:
     answer = replace(ANSWER, state=state)
     assert "context_actions" not in [block["type"] for block in closing(answer, EN)]
 
