@@ -140,6 +140,37 @@ async def test_words_find_the_passage_in_languages_other_than_english(
     assert hits[0].chunk_id == ids[-1]
 
 
+async def test_an_answer_in_another_language_does_not_drown_in_chunks_of_the_questions_own(
+    database: Database,
+) -> None:
+    """Sixty English chunks have the question's words and are near to it by both models."""
+    random = np.random.default_rng(10)
+    asked = "How many holidays does a new employee get?"
+    question = unit(random, 1)[0]
+    near = question + 0.3 * unit(random, 60)
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    pages = [
+        Page(f"Holidays, an employee of team{n}.", "en", vectors={"english": v, "all": v})
+        for n, v in enumerate(near)
+    ]
+    answer = Page("Vingt-cinq jours de congé.", "fr", vectors={"all": question})
+    ids = await add(database, [*pages, answer])
+    embedders = [Known("english", {asked: question}), Known("all", {asked: question})]
+    results = await Search(database, embedders).find(asked, EVERYONE, k=3)
+    assert ids[-1] in [hit.chunk_id for hit in results.hits]
+    assert set(results.signals.top_cosines) == {"english", "all"}
+
+
+async def test_an_english_question_asks_the_english_model_alone_where_all_is_english(
+    database: Database,
+) -> None:
+    asked, vector = "How many holidays are there?", unit(np.random.default_rng(11), 1)[0]
+    await add(database, [Page("Holidays.", vectors={"english": vector, "all": vector})])
+    embedders = [Known("english", {asked: vector}), Known("all", {})]
+    results = await Search(database, embedders).find(asked, EVERYONE)
+    assert set(results.signals.top_cosines) == {"english"}
+
+
 async def test_a_product_name_is_found_across_languages_and_widths(database: Database) -> None:
     ids = await add(database, [Page("ＶＰＮの設定方法", "ja"), Page("Le VPN est lent.", "fr")])
     hits = await Search(database).search("How do I set up the VPN?", EVERYONE)
