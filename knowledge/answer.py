@@ -64,6 +64,10 @@ class _Course:
     search_seconds: float = 0.0
     first_token_seconds: float | None = None
 
+    def is_apart(self, unit: Unit) -> bool:
+        """Whether a quote begins a paragraph: it comes from elsewhere, or is a row or a list."""
+        return bool(self.said) and (not unit.flows or self.said[-1][1] != unit.passage)
+
     def say(self, text: str, unit: Unit, *, starts_paragraph: bool) -> Sentence:
         """Take a sentence into the answer and number the passage that it stands on."""
         number = self.numbers.setdefault(unit.passage, len(self.numbers) + 1)
@@ -112,6 +116,10 @@ class Answerer:
                 await self._finish(course, "stopped")
             raise
 
+    async def close(self) -> None:
+        """Close the chat model."""
+        await self._chat_model.close()
+
     async def _steps(self, course: _Course) -> AsyncGenerator[Event, None]:
         yield Searching()
         question = course.question
@@ -140,8 +148,8 @@ class Answerer:
             failure = "model_failed"
         state: State = "answered" if course.said else "quoted"
         if not course.said:
-            for unit in quotes(course.ranked, course.language):
-                yield course.say(unit.text, unit, starts_paragraph=bool(course.said))
+            for unit in quotes(course.ranked, evidence.units, course.language):
+                yield course.say(unit.text, unit, starts_paragraph=course.is_apart(unit))
         yield Finished(await self._finish(course, state, failure))
 
     async def _gather(self, course: _Course) -> tuple[Verdict, Evidence]:
@@ -153,30 +161,23 @@ class Answerer:
         course.search_seconds = time.monotonic() - began
         if course.language == UNKNOWN:
             course.language = ENGLISH if wanted.isascii() else results.signals.language
-        titles = [_title(hit) for hit in course.hits]
-        cut = [
-            unit
-            for index, hit in enumerate(course.hits)
-            for unit in units(index, hit.text, hit.language)
-        ]
+        evidence = _evidence(course.hits)
         course.ranked = await rank_units(
-            wanted, cut, titles, self._embedder(course.language, course.hits)
+            wanted, course.language, evidence, self._embedders(course.language, course.hits)
         )
-        evidence = Evidence(cut, titles, [hit.language for hit in course.hits])
-        verdict = judge(wanted, course.language, course.ranked, evidence)
+        verdict = judge(course.ranked)
         course.signals = {
             "visible": results.signals.visible_chunks,
             "relevance": round(verdict.relevance, 4),
-            "coverage": round(verdict.coverage, 4),
             "covered": round(results.signals.covered, 4),
             "cosines": {k: round(v, 4) for k, v in results.signals.top_cosines.items()},
         }
         return verdict, evidence
 
-    def _embedder(self, language: str, hits: Sequence[Hit]) -> Embedder:
-        """The English embedder where question and passages are English, else the last one."""
+    def _embedders(self, language: str, hits: Sequence[Hit]) -> Sequence[Embedder]:
+        """All embedders where question and passages are English, else the multilingual one."""
         english = language == ENGLISH and all(hit.language == ENGLISH for hit in hits)
-        return self._search.embedders[0 if english else -1]
+        return self._search.embedders if english else self._search.embedders[-1:]
 
     async def _write(self, course: _Course, evidence: Evidence) -> AsyncGenerator[Sentence, None]:
         """The model's sentences that hold."""
@@ -294,6 +295,11 @@ def _searched(question: Question) -> str:
     if asked and len(question.text.split()) <= FOLLOW_UP_WORDS:
         return f"{asked[-1]} {question.text}"
     return question.text
+
+
+def _evidence(hits: Sequence[Hit]) -> Evidence:
+    cut = [unit for index, hit in enumerate(hits) for unit in units(index, hit.text, hit.language)]
+    return Evidence(cut, [_title(hit) for hit in hits], [hit.language for hit in hits])
 
 
 def _title(hit: Hit) -> str:

@@ -110,25 +110,50 @@ class Draft:
         )
 
 
-QUOTES = 3
-NEAR_QUOTE = 0.10
+QUOTED_UNITS = 2
+QUOTED_WORDS = 70
+NEAR_QUOTE = 0.12
+"""How much less relevant than the best unit another one may be that is quoted."""
+NEAR_ROW = 0.05
+"""The same for a table row: the rows of a table are all alike, and one of them is meant."""
+NEAR_NEIGHBOUR = 0.25
+"""The same for the sentence right before or after one that is quoted: it often ends the thought."""
 
 
-def quotes(ranked: Sequence[Ranked], language: str, limit: int = QUOTES) -> list[Unit]:
-    """The units to quote where the model left nothing: the best, and others nearly as good.
+def quotes(ranked: Sequence[Ranked], units: Sequence[Unit], language: str) -> list[Unit]:
+    """What to quote where the model left nothing: the best units with their neighbours.
 
-    At most two, or three where they are short; never two that say the same.
+    `units` are all units in reading order. The quotes of one passage keep that order; the best
+    passage comes first; never two that say the same.
     """
+    if not ranked:
+        return []
+    relevance = {item.unit: item.relevance for item in ranked}
+    best = ranked[0].relevance
     chosen: list[Unit] = []
-    words = 0
-    for item in ranked:
-        if len(chosen) == limit or item.relevance < ranked[0].relevance - NEAR_QUOTE:
-            break
-        length = len(item.unit.text.split())
-        if chosen and words + length > 60:
-            continue
-        if is_repeated(item.unit.text, [unit.text for unit in chosen], language):
-            continue
-        chosen.append(item.unit)
-        words += length
-    return chosen
+    for item in ranked[:QUOTED_UNITS]:
+        if item.relevance >= best - (NEAR_QUOTE if item.unit.flows else NEAR_ROW):
+            _take(chosen, item.unit, language)
+    for unit in chosen:
+        for neighbour in _neighbours(unit, units):
+            if relevance[neighbour] >= best - NEAR_NEIGHBOUR:
+                _take(chosen, neighbour, language)
+    order = {unit: index for index, unit in enumerate(units)}
+    passages = list(dict.fromkeys(unit.passage for unit in chosen))
+    return sorted(chosen, key=lambda unit: (passages.index(unit.passage), order[unit]))
+
+
+def _take(chosen: list[Unit], unit: Unit, language: str) -> None:
+    words = sum(len(taken.text.split()) for taken in chosen)
+    fits = not chosen or words + len(unit.text.split()) <= QUOTED_WORDS
+    if fits and not is_repeated(unit.text, [taken.text for taken in chosen], language):
+        chosen.append(unit)
+
+
+def _neighbours(unit: Unit, units: Sequence[Unit]) -> list[Unit]:
+    """The sentences right after and before a sentence, of the same passage."""
+    if not unit.flows:
+        return []
+    index = units.index(unit)
+    around = [*units[index + 1 : index + 2], *units[max(0, index - 1) : index]]
+    return [other for other in around if other.flows and other.passage == unit.passage]

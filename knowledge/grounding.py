@@ -35,8 +35,9 @@ class Evidence:
     ) -> None:
         """`titles` and `languages` are those of the passages that the units come from."""
         self.units = units
+        self.titles = titles
         self._terms = [terms(f"{u.context} {u.text}", languages[u.passage]) for u in units]
-        self._titles = [
+        self._title_stems = [
             terms(title, language).stems for title, language in zip(titles, languages, strict=True)
         ]
         counts = Counter(stem for unit in self._terms for stem in unit.stems)
@@ -56,13 +57,13 @@ class Evidence:
         total = sum(weights.values())
         return sum(w for stem, w in weights.items() if stem in present) / total if total else 0.0
 
-    def coverage(self, text: str, language: str, passage: int | None = None) -> float:
-        """The weighted share of a text's words that stand in the units (of one passage)."""
-        present: set[str] = set()
-        for unit, unit_terms in zip(self.units, self._terms, strict=True):
-            if passage is None or unit.passage == passage:
-                present |= unit_terms.stems | self._titles[unit.passage]
-        return self.share(terms(text, language).stems, frozenset(present))
+    def stems_of(self, index: int) -> frozenset[str]:
+        """The stems of a unit and of its passage's title."""
+        return self._terms[index].stems | self._title_stems[self.units[index].passage]
+
+    def has_number(self, index: int) -> bool:
+        """Whether a unit says a number."""
+        return bool(self._terms[index].numbers)
 
     def support(self, sentence: str, language: str) -> Support | None:
         """The best unit (alone, or with the next one) that says the sentence, or None.
@@ -78,7 +79,7 @@ class Evidence:
             for present in self._windows(index):
                 if said.numbers - present.numbers or said.negated != present.negated:
                     continue
-                share = self.share(said.stems, present.stems | self._titles[unit.passage])
+                share = self.share(said.stems, present.stems | self._title_stems[unit.passage])
                 if share >= SUPPORT and (best is None or share > best.share):
                     best = Support(unit, share)
         return best
@@ -99,10 +100,13 @@ class Evidence:
 
 
 def is_repeated(sentence: str, earlier: Iterable[str], language: str) -> bool:
-    """Whether the sentence says what an earlier one said, as small models like to."""
-    new = terms(sentence, language).stems
+    """Whether the sentence says what an earlier one said, as small models like to.
+
+    A new number is something new, however alike the words are.
+    """
+    new = terms(sentence, language)
     return any(
-        len(new & old) >= 0.8 * len(new)
-        for old in (terms(text, language).stems for text in earlier)
-        if new
+        len(new.stems & old.stems) >= 0.8 * len(new.stems) and new.numbers <= old.numbers
+        for old in (terms(text, language) for text in earlier)
+        if new.stems
     )

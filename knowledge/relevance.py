@@ -1,10 +1,12 @@
 """Which units of the passages answer the question, and whether that is enough to answer at all."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from knowledge.embedding import Embedder
 from knowledge.grounding import Evidence
@@ -12,7 +14,14 @@ from knowledge.units import Unit
 from knowledge.wording import terms
 
 LONGEST_UNIT_CHARACTERS = 600  # of what is embedded; a longer unit is a wall of text anyway
-NUMBER_BONUS = 0.03
+WORDS_WEIGHT = 0.15
+"""Of the share of the question's words that a unit has, beside its meaning: an error code or a
+name says more than its vector does."""
+NUMBER_BONUS = 0.10
+"""For a unit with a number, where the question asks for one."""
+ENOUGH = 0.575
+"""The relevance of the best unit from which there is an answer. Figures: docs/LOG.md."""
+
 _ASKS_FOR_A_NUMBER = re.compile(
     r"\b(how (many|much|long|often|soon|quickly|fast|far|old)|when|what time|deadline|maximum|"
     r"minimum|combien|wie viele?|wie lange|wann|cuánt\w+|cuándo)\b|كم|متى",
@@ -48,7 +57,7 @@ def scale_of(embedder: Embedder) -> Scale:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A unit and how well it answers the question, 0 to 1."""
+    """A unit and how well it answers the question: about 0 to 1.25."""
 
     unit: Unit
     relevance: float
@@ -56,52 +65,53 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the evidence suffices. `relevance` is the best unit's; `coverage` is the weighted
-    share of the question's words that the best unit's passage contains."""
+    """Whether the evidence suffices, and the best unit's relevance."""
 
     answerable: bool
     relevance: float
-    coverage: float
 
 
 async def rank_units(
-    question: str, units: Sequence[Unit], titles: Sequence[str], embedder: Embedder
+    question: str, language: str, evidence: Evidence, embedders: Sequence[Embedder]
 ) -> list[Ranked]:
-    """The units, best first. `titles` (with headings) are those of the passages.
+    """The units of the evidence, best first, by the mean of the embedders.
 
-    One batch for all units: some forty short texts, a quarter of a second on two cores.
+    One batch an embedder for all units: some forty short texts, a fraction of a second on two
+    cores.
     """
-    if not units:
+    if not evidence.units:
         return []
-    texts = [
-        f"{titles[unit.passage]}: {unit.context} {unit.text}"[:LONGEST_UNIT_CHARACTERS]
-        for unit in units
-    ]
-    vectors = await embedder.embed_passages(texts)
-    [asked] = await embedder.embed_questions([question])
-    scale = scale_of(embedder)
+    meaning = np.mean(
+        [await _meaning(question, evidence, embedder) for embedder in embedders], axis=0
+    )
+    asked = terms(question, language).stems
     bonus = NUMBER_BONUS if _ASKS_FOR_A_NUMBER.search(question) else 0.0
     ranked = [
-        Ranked(unit, scale.relevance(float(cosine)) + (bonus if _has_number(unit) else 0.0))
-        for unit, cosine in zip(units, np.asarray(vectors @ asked), strict=True)
+        Ranked(
+            unit,
+            float(similarity)
+            + WORDS_WEIGHT * evidence.share(asked, evidence.stems_of(index))
+            + (bonus if evidence.has_number(index) else 0.0),
+        )
+        for index, (unit, similarity) in enumerate(zip(evidence.units, meaning, strict=True))
     ]
     return sorted(ranked, key=lambda item: -item.relevance)
 
 
-def _has_number(unit: Unit) -> bool:
-    return bool(terms(unit.text, "en").numbers)
+async def _meaning(question: str, evidence: Evidence, embedder: Embedder) -> NDArray[np.float64]:
+    """How near each unit is to the question by one embedder, on the common scale: (units,)."""
+    texts = [
+        f"{evidence.titles[unit.passage]}: {unit.context} {unit.text}"[:LONGEST_UNIT_CHARACTERS]
+        for unit in evidence.units
+    ]
+    vectors, asked = await asyncio.gather(
+        embedder.embed_passages(texts), embedder.embed_questions([question])
+    )
+    scale = scale_of(embedder)
+    return np.array([scale.relevance(float(cosine)) for cosine in vectors @ asked[0]])
 
 
-ENOUGH = 0.50
-"""What `relevance + COVERAGE_WEIGHT * (coverage - 0.5)` must reach for an answer."""
-COVERAGE_WEIGHT = 0.30
-
-
-def judge(question: str, language: str, ranked: Sequence[Ranked], evidence: Evidence) -> Verdict:
+def judge(ranked: Sequence[Ranked]) -> Verdict:
     """Decide whether there is enough to answer from."""
-    if not ranked:
-        return Verdict(answerable=False, relevance=0.0, coverage=0.0)
-    best = ranked[0]
-    coverage = evidence.coverage(question, language, best.unit.passage)
-    score = best.relevance + COVERAGE_WEIGHT * (coverage - 0.5)
-    return Verdict(score >= ENOUGH, best.relevance, coverage)
+    best = ranked[0].relevance if ranked else 0.0
+    return Verdict(best >= ENOUGH, best)

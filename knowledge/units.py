@@ -6,7 +6,7 @@ list, a step list, or a table row that names its columns. Its text is plain, wit
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sentencex import segment
@@ -30,12 +30,14 @@ _FENCE = re.compile(r"^\s*(```|~~~)")
 class Unit:
     """A quotable piece of passage `passage` (an index), in reading order.
 
-    `context` is the line that leads into a list's item, or nothing.
+    `context` is the line that leads into a list's item, or nothing. A sentence (`flows`) is read
+    with the ones around it; a list or a table row stands alone.
     """
 
     passage: int
     text: str
     context: str = ""
+    flows: bool = True
 
 
 def plain(markdown: str) -> str:
@@ -51,7 +53,7 @@ def plain(markdown: str) -> str:
 def units(passage: int, markdown: str, language: str) -> list[Unit]:
     """The units of one passage."""
     return [
-        Unit(passage, unit.text, unit.context)
+        replace(unit, passage=passage)
         for block in _blocks(markdown.splitlines())
         for unit in _cut(block, language)
         if any(character.isalnum() for character in unit.text)
@@ -135,7 +137,8 @@ def _items(block: _Block, language: str) -> Iterator[Unit]:
             f"{number}. {item}" if steps else f"{item.rstrip('.;')};"
             for number, item in enumerate(items, 1)
         )
-        yield Unit(0, f"{block.lead} {listed}".strip().rstrip(";") + ("" if steps else "."))
+        text = f"{block.lead} {listed}".strip().rstrip(";") + ("" if steps else ".")
+        yield Unit(0, text, flows=False)
         return
     for item in items:
         yield from _sentences(item, language, block.lead)
@@ -149,11 +152,11 @@ def _rows(lines: list[str]) -> Iterator[Unit]:
         if index in rules or row is header:
             continue
         if header is None:
-            yield Unit(0, ", ".join(cell for cell in row if cell))
+            yield Unit(0, ", ".join(cell for cell in row if cell), flows=False)
         else:
             named = [
                 f"{name}: {cell}" if name else cell
                 for name, cell in zip(header, row, strict=False)
                 if cell
             ]
-            yield Unit(0, "; ".join(named))
+            yield Unit(0, "; ".join(named), flows=False)

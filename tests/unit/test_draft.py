@@ -64,4 +64,4 @@ async def test_markup_of_the_model_is_taken_off() -> None:
 
 
 def test_the_best_units_are_quoted_and_the_far_ones_are_not() -> None:
-    assert [unit.text for unit in quotes(RANKED, "en")] == [CUT[0].text]
+    assert [unit.text for unit in quotes(RANKED, CUT, "en")] == [CUT[0].text]

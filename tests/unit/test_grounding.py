@@ -58,11 +58,8 @@ def test_what_no_passage_says_is_not_supported(evidence: Evidence, sentence: str
     assert evidence.support(sentence, "en") is None
 
 
-def test_words_that_stand_in_no_passage_count_against_the_coverage(evidence: Evidence) -> None:
-    known = evidence.coverage("paid time off for birth", "en")
-    unknown = evidence.coverage("orthodontics maximum of the dental plan", "en")
-    assert known > 0.7
-    assert unknown < 0.3
+def test_a_rare_word_weighs_more_than_a_common_one(evidence: Evidence) -> None:
+    assert evidence.weight("orthodont") > evidence.weight("leav") > evidence.weight("the")
 
 
 def test_a_sentence_said_before_in_other_words_is_repeated() -> None:

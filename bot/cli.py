@@ -1,0 +1,391 @@
+"""The command line. Exit code 0: done; 1: it failed, with the reason; 2: wrong use or settings."""
+
+import asyncio
+import dataclasses
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bot.errors import BotError
+from bot.settings import BotSettings
+from bot.sync import Indexed, add_folder, index_sources
+from bot.terminal import (
+    Show,
+    answer_as_json,
+    counts_as_json,
+    found_as_json,
+    index_progress,
+    print_answer,
+    print_hits,
+    print_report,
+    print_votes,
+)
+from knowledge.assemble import load_answerer, load_embedders
+from knowledge.conversation import Answer, Question
+from knowledge.database import Database, open_database
+from knowledge.errors import KnowledgeError, SettingsError
+from knowledge.search import Hit, Search
+from knowledge.settings import KnowledgeSettings, refuse_unknown
+from knowledge.sources.registered import RegisteredSource, registered_sources, remove_source
+
+app = typer.Typer(
+    name="lorewise",
+    help="Answers questions in Slack from your own documents, and learns from every thumb.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+sources_app = typer.Typer(help="What is indexed.", no_args_is_help=True)
+app.add_typer(sources_app, name="sources")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", help="Whose rights: a principal such as user:T1:U1; default: everyone's."),
+]
+
+
+class Part(StrEnum):
+    """A part of the bot that can run in a process of its own."""
+
+    BOT = "bot"
+    WORKER = "worker"
+    CLOCK = "clock"
+
+
+def main() -> None:
+    """Run the command line; every expected error becomes one line and an exit code."""
+    try:
+        app()
+    except SettingsError as error:
+        err.print(f"[red]{_escape(error)}[/red]")
+        sys.exit(2)
+    except (KnowledgeError, BotError) as error:
+        err.print(f"[red]{_escape(error)}[/red]")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("Stopped.")
+        sys.exit(130)
+
+
+def _escape(text: object) -> str:
+    return str(text).replace("[", r"\[")
+
+
+def _settings() -> tuple[KnowledgeSettings, BotSettings]:
+    refuse_unknown(KnowledgeSettings, BotSettings)
+    return KnowledgeSettings.load(), BotSettings.load()
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, default=_encode, ensure_ascii=False))
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, UUID | Path):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@asynccontextmanager
+async def _database(settings: KnowledgeSettings) -> AsyncIterator[Database]:
+    database = await open_database(settings)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the page; the next free one if taken.")] = 8765,
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = True,
+) -> None:
+    """Run the bot against a local Slack with sample knowledge.
+
+    Example: lorewise demo --port 9000
+    """
+    from bot.demo import run_demo
+
+    settings, bot_settings = _settings()
+    asyncio.run(run_demo(settings, bot_settings, port=port, open_page=open_page))
+
+
+@app.command()
+def run(
+    only: Annotated[
+        str, typer.Option(help="Comma-separated parts: bot, worker, clock; default: all.")
+    ] = "bot,worker,clock",
+) -> None:
+    """Run the bot, the worker and the clock against Slack.
+
+    Example: lorewise run --only worker
+    """
+    from bot.app import run as run_app
+
+    try:
+        parts = frozenset(Part(part.strip()).value for part in only.split(",") if part.strip())
+    except ValueError as error:
+        raise typer.BadParameter("parts are bot, worker and clock", param_hint="--only") from error
+    settings, bot_settings = _settings()
+    bot_settings.require_slack()
+    asyncio.run(run_app(settings, bot_settings, only=parts))
+
+
+@app.command()
+def index(
+    places: Annotated[
+        list[str] | None, typer.Argument(help="Folders; default: every source that was added.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the index up to date with its sources; only what changed is touched.
+
+    Example: lorewise index ~/handbook
+    """
+    settings, _ = _settings()
+    indexed = asyncio.run(_index(settings, places or [], quiet=as_json))
+    if as_json:
+        _print_json([counts_as_json(one) for one in indexed])
+    if any(one.report.failed for one in indexed):
+        raise typer.Exit(1)
+
+
+async def _index(settings: KnowledgeSettings, places: list[str], *, quiet: bool) -> list[Indexed]:
+    async with _database(settings) as database:
+        names = [(await add_folder(database, place)).name for place in places]
+        with _quiet_or(index_progress(err), quiet=quiet) as show:
+            indexed = await index_sources(settings, database, names or None, progress=show)
+        if not indexed:
+            err.print("No source was added yet: lorewise index FOLDER, or lorewise sources add.")
+        for one in () if quiet else indexed:
+            print_report(out, one)
+        return indexed
+
+
+def _quiet_or(
+    progress: AbstractContextManager[Show], *, quiet: bool
+) -> AbstractContextManager[Show | None]:
+    return nullcontext(None) if quiet else progress
+
+
+@sources_app.command("add")
+def add_source(
+    location: Annotated[str, typer.Argument(help="A folder.")],
+    name: Annotated[str | None, typer.Option(help="Its name; default: the folder's.")] = None,
+    readers: Annotated[
+        str, typer.Option(help="Comma-separated principals who may read it.")
+    ] = "everyone",
+    base_url: Annotated[
+        str | None, typer.Option(help="URL under which the folder's files can be opened.")
+    ] = None,
+) -> None:
+    """Name a source; `lorewise index` then keeps it up to date.
+
+    Example: lorewise sources add /srv/handbook --base-url https://handbook.example.com/
+    """
+    settings, _ = _settings()
+
+    async def add() -> str:
+        async with _database(settings) as database:
+            principals = [part.strip() for part in readers.split(",") if part.strip()]
+            added = await add_folder(
+                database, location, name=name, principals=principals, base_url=base_url
+            )
+            return added.name
+
+    out.print(f"Added {asyncio.run(add())}. Index it with: lorewise index")
+
+
+@sources_app.command("list")
+def list_sources(as_json: Json = False) -> None:
+    """List the sources and when they were last indexed.
+
+    Example: lorewise sources list --json
+    """
+    settings, _ = _settings()
+
+    async def read() -> list[RegisteredSource]:
+        async with _database(settings) as database:
+            return await registered_sources(database)
+
+    sources = asyncio.run(read())
+    if as_json:
+        _print_json(sources)
+        return
+    table = Table("name", "kind", "location", "readers", "last indexed")
+    for source in sources:
+        synced = source.synced_at.isoformat(" ", "minutes") if source.synced_at else "never"
+        table.add_row(
+            source.name, source.kind, source.location, ", ".join(source.principals), synced
+        )
+    out.print(table)
+
+
+@sources_app.command("remove")
+def remove(name: Annotated[str, typer.Argument(help="The source's name.")]) -> None:
+    """Remove a source with all its documents.
+
+    Example: lorewise sources remove handbook
+    """
+    settings, _ = _settings()
+
+    async def forget() -> None:
+        async with _database(settings) as database:
+            await remove_source(database, name)
+
+    asyncio.run(forget())
+    out.print(f"Removed {name}.")
+
+
+@app.command()
+def search(
+    question: Annotated[str, typer.Argument(help="What is looked for.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many chunks.")] = 5,
+    reader: As = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the search finds for a question.
+
+    Example: lorewise search "How much leave do I have?" -k 3 --json
+    """
+    settings, _ = _settings()
+
+    async def find() -> list[Hit]:
+        async with _database(settings) as database:
+            embedders = await load_embedders(settings)
+            return await Search(database, embedders).search(question, _principals(reader), k=k)
+
+    hits = asyncio.run(find())
+    if as_json:
+        _print_json([found_as_json(hit) for hit in hits])
+    else:
+        print_hits(out, hits)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    reader: As = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question in the terminal, as the bot would in Slack.
+
+    Example: lorewise ask "How many days of parental leave are there?"
+    """
+    settings, _ = _settings()
+    answer = asyncio.run(_ask(settings, question, _principals(reader), quiet=as_json))
+    if as_json:
+        _print_json(answer_as_json(answer))
+    if answer.state == "failed":
+        raise typer.Exit(1)
+
+
+async def _ask(
+    settings: KnowledgeSettings, text: str, audience: frozenset[str], *, quiet: bool
+) -> Answer:
+    async with _database(settings) as database:
+        embedders = await load_embedders(settings)
+        answerer = await load_answerer(settings, database, embedders)
+        question = Question(text, asker="terminal", audience=audience)
+        try:
+            return await print_answer(out, answerer.answer(question), quiet=quiet)
+        finally:
+            await answerer.close()
+
+
+def _principals(reader: str | None) -> frozenset[str]:
+    return frozenset({"everyone"} | ({reader} if reader else set()))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's roles, extension and schema to this version.
+
+    Example: LOREWISE_DATABASE_URL=postgresql://owner@db/lorewise lorewise migrate
+    """
+    settings, _ = _settings()
+
+    async def whole() -> None:
+        await (await open_database(settings, migrate_first=True)).close()
+
+    asyncio.run(whole())
+    out.print("The database is up to date.")
+
+
+@app.command()
+def manifest(
+    mode: Annotated[str, typer.Option(help="socket or http.")] = "socket",
+    url: Annotated[str | None, typer.Option(help="Public URL of the bot, for http.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the manifest that creates the Slack app.
+
+    Example: lorewise manifest > manifest.yaml
+    """
+    from bot.manifest import manifest_text
+
+    if mode not in ("socket", "http"):
+        raise typer.BadParameter("socket or http", param_hint="--mode")
+    if mode == "http" and not url:
+        raise typer.BadParameter("http needs --url https://...", param_hint="--url")
+    typer.echo(manifest_text(mode, url=url, as_json=as_json))
+
+
+@app.command()
+def settings(as_json: Json = False) -> None:
+    """List every setting with what it does and its value; secrets are masked.
+
+    Example: lorewise settings --json
+    """
+    sections = _settings()
+    rows = [
+        (f"LOREWISE_{name.upper()}", str(getattr(section, name)), field.description or "")
+        for section in sections
+        for name, field in type(section).model_fields.items()
+    ]
+    if as_json:
+        _print_json([dict(zip(("name", "value", "description"), row, strict=True)) for row in rows])
+        return
+    table = Table("setting", "value", "what it does")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
+
+
+@app.command()
+def feedback(as_json: Json = False) -> None:
+    """List the latest votes with their answers.
+
+    Example: lorewise feedback --json
+    """
+    from training.feedback import recent_votes
+
+    loaded, _ = _settings()
+
+    async def read() -> list[Any]:
+        async with _database(loaded) as database, database.app.begin() as connection:
+            return list(await recent_votes(connection, limit=50))
+
+    votes = asyncio.run(read())
+    if as_json:
+        _print_json(votes)
+    else:
+        print_votes(out, votes)
