@@ -5,7 +5,8 @@ import contextlib
 import logging
 import re
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +27,10 @@ from bot.clock import Clock, Ticking
 from bot.commands import Commands
 from bot.conversation import Answers, Conversation
 from bot.events import Events
+from bot.feedback import Feedback, Reactions
+from bot.home import Home, Prompt
 from bot.http import Door, Listener
-from bot.inbox import Inbox
+from bot.inbox import Inbox, take_in
 from bot.ledger import Ledger
 from bot.outlet import Outlet
 from bot.reindex import Reindexing
@@ -45,6 +48,7 @@ from knowledge.settings import KnowledgeSettings
 logger = logging.getLogger(__name__)
 
 PARTS = frozenset({"bot", "worker", "clock"})
+SWITCH_SECONDS = 0.0005
 DOOR_CONNECTIONS = 4  # a thousand acknowledgements a second need no more
 
 
@@ -69,10 +73,12 @@ async def run(
     ready: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
     answers: Answers | None = None,
+    prompts: Sequence[Prompt] = (),
 ) -> None:
     """Run the named parts until SIGINT, SIGTERM or `stop`; then drain and close.
 
-    `prepare` runs before the parts do; `answers` stands in for the settings' own answerer.
+    `prepare` runs before the parts do; `answers` stands in for the settings' own answerer,
+    `prompts` for the questions that are suggested to newcomers.
 
     Raises:
         KnowledgeError, BotError: it can't start; the message says what to do.
@@ -87,7 +93,7 @@ async def run(
             await prepare(house)
         # Stopped in the reverse order: what takes in goes first, what works drains last.
         if "worker" in only:
-            await stack.enter_async_context(_worker(house, answers))
+            await stack.enter_async_context(_worker(house, answers, prompts))
         if "clock" in only:
             await stack.enter_async_context(_clock(house))
         if "bot" in only:
@@ -141,11 +147,12 @@ def _stop_on_signals(stop: asyncio.Event, stack: AsyncExitStack) -> None:
 async def _bot(house: House) -> AsyncIterator[None]:
     door = connect(house.database.url, pool_size=DOOR_CONNECTIONS)
     settings = house.settings
+    reactions = Reactions.of(settings)
     inbox = Inbox(
         door=door,
         queue=jobs.make_queue(house.database),  # never opened: jobs go in with the event
         us=house.us,
-        reactions=frozenset(settings.positive_reactions + settings.negative_reactions),
+        reactions=reactions.positive | reactions.negative,
         follow_ups=settings.follow_ups,
         receipt=_receipt,
     )
@@ -237,14 +244,19 @@ async def _http(house: House, bolt: AsyncApp) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _worker(house: House, answers: Answers | None) -> AsyncIterator[None]:
+async def _worker(
+    house: House, answers: Answers | None, prompts: Sequence[Prompt]
+) -> AsyncIterator[None]:
+    # The model's thread runs Python between its kernels and holds the interpreter's lock for up to
+    # this long each time the loop wants it; an acknowledgement wants it about ten times.
+    sys.setswitchinterval(SWITCH_SECONDS)
     answerer = answers or await load_answerer(house.knowledge, house.database, house.embedders)
     stops = Stops()
     settings = house.settings
 
     def make() -> Queue:
         queue = jobs.make_queue(house.database)
-        jobs.register(queue, _handlers(house, queue, answerer, stops))
+        jobs.register(queue, _handlers(house, queue, answerer, stops, prompts))
         return queue
 
     up = asyncio.Event()
@@ -275,6 +287,7 @@ def _handlers(
     queue: Queue,
     answerer: Answers,
     stops: Stops,
+    prompts: Sequence[Prompt],
 ) -> jobs.Handlers:
     settings, client, us = house.settings, house.client, house.us
     ledger = Ledger(house.database, us.team)
@@ -305,7 +318,26 @@ def _handlers(
         people=people,
         client=client,
     )
-    events = Events(ledger=ledger, commands=commands)
+    feedback = Feedback(
+        house.database,
+        client,
+        Reactions.of(settings),
+        team=us.team,
+        language_of=people.language_of,
+    )
+    home = Home(
+        house.database,
+        client,
+        us,
+        readers_alone=people.readers_alone,
+        language_of=people.language_of,
+        prompts=prompts,
+    )
+
+    async def ask(arrival: Arrival) -> None:
+        await take_in(queue, house.database, arrival)
+
+    events = Events(ledger=ledger, commands=commands, feedback=feedback, home=home, ask=ask)
 
     async def tidy() -> None:
         await ledger.forget(jobs.KEPT_DAYS)

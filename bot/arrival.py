@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bot.feedback import plain_name
+
 Json = Mapping[str, Any]
 Kind = Literal[
     "question", "follow_up", "reaction", "home", "action", "view", "command", "stop",
@@ -143,11 +145,11 @@ def _read_reaction(
     event: Json, us: Identity, reactions: frozenset[str], key: str
 ) -> Arrival | None:
     item = event.get("item") or {}
-    name = str(event.get("reaction")).split("::")[0]  # without the skin tone
+    name = plain_name(str(event.get("reaction")))
     ours = event.get("item_user") in {us.user, None} and event.get("user") != us.user
     if item.get("type") != "message" or name not in reactions or not ours:
         return None
-    kept = _only(event, "type", "user", "event_ts") | {"reaction": name, "item": item}
+    kept = _only(event, "type", "user", "item_user", "event_ts", "reaction") | {"item": item}
     return Arrival(key, "reaction", kept)
 
 

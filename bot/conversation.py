@@ -81,7 +81,10 @@ class Conversation:
     async def gave_up(self, event_id: int, error: BaseException) -> None:
         """Tell the asker, after the last attempt, that there will be no answer, and why."""
         taken = await self._ledger.load(event_id)
-        if taken is None or taken.finished or taken.kind not in {"question", "command"}:
+        if taken is None or taken.finished:
+            return
+        if taken.kind not in {"question", "command"}:
+            await self._ledger.finish(event_id, "failed")
             return
         asked = read_asked(taken.id, taken.kind, taken.payload, self._us)
         try:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from procrastinate import App
@@ -111,19 +112,13 @@ class Inbox(AsyncMiddleware):
         return True
 
     async def _insert(self, connection: AsyncConnection, arrival: Arrival) -> int | None:
-        values: dict[str, Any] = {
-            "key": arrival.key,
-            "kind": "question" if arrival.kind == "follow_up" else arrival.kind,
-            "payload": Jsonb(storable(arrival.payload)),
-        }
-        statement = SQL["store"]
-        if arrival.kind == "follow_up":
-            if self._follow_ups == "never":
-                return None
-            statement = SQL["store_follow_up"]
-            values |= self._thread_of(arrival.payload)
-        row = await (await connection.execute(statement, values)).fetchone()
-        return int(row[0]) if row else None
+        if arrival.kind != "follow_up":
+            return await _store(connection, "store", arrival)
+        if self._follow_ups == "never":
+            return None
+        question = replace(arrival, kind="question")
+        thread = self._thread_of(arrival.payload)
+        return await _store(connection, "store_follow_up", question, **thread)
 
     def _thread_of(self, payload: dict[str, Any]) -> dict[str, Any]:
         team, channel, thread_ts = self._us.team, payload["channel"], payload["thread_ts"]
@@ -157,6 +152,23 @@ class Inbox(AsyncMiddleware):
         thread = {"channel": payload["channel"], "thread_ts": payload.get("thread_ts")}
         await connection.execute(SQL["stop"], {"payload": json.dumps(thread)})
         return True
+
+
+async def _store(
+    connection: AsyncConnection, statement: str, arrival: Arrival, **more: Any
+) -> int | None:
+    payload = Jsonb(storable(arrival.payload))
+    values = {"key": arrival.key, "kind": arrival.kind, "payload": payload, **more}
+    row = await (await connection.execute(SQL[statement], values)).fetchone()
+    return int(row[0]) if row else None
+
+
+async def take_in(queue: App, database: Database, arrival: Arrival) -> None:
+    """Store a question that came by another way than Slack's door, with its job."""
+    async with borrowed(database) as connection:
+        event_id = await _store(connection, "store", arrival)
+        if event_id is not None:
+            await defer_event(queue, connection, arrival, event_id)
 
 
 async def defer_event(

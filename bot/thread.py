@@ -39,6 +39,8 @@ class Threads:
             return None  # help and apologies are no part of the conversation
         logged = answers.get(str(message.get("ts"))) if ours else None
         text = logged or plain(str(message.get("text") or ""), self._us)
+        if ours and not logged and text.startswith("> "):
+            ours, text = False, text[2:]  # a sample question, quoted in the asker's stead
         if not text:
             return None
         return Turn("assistant" if ours else "user", text[:TURN_CHARACTERS])
