@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import typer
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from pydantic_core import PydanticUndefined
+from sqlalchemy import URL
 
 from bot.manifest import BOT_EVENTS, BOT_SCOPES, COMMANDS
 from bot.settings import BotSettings
@@ -287,6 +289,27 @@ def test_every_picture_says_in_words_what_it_shows() -> None:
 def test_the_map_leads_to_every_page() -> None:
     linked = {target.partition("#")[0] for target in targets(DOCS / "index.md")}
     assert {path.name for path in DOCS.glob("*.md")} - linked <= {"index.md", "LOG.md"}
+
+
+# SQL
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("database.md", "## Row level security"),
+        ("database.md", "## Queries that help"),
+        ("privacy.md", "## Deleting"),
+    ],
+)
+def test_what_a_page_tells_the_owner_to_run_runs(
+    name: str, heading: str, database_url: URL
+) -> None:
+    blocks = re.findall(r"```sql\n(.+?)```", section(page(name), heading), re.DOTALL)
+    assert blocks
+    with psycopg.connect(database_url.render_as_string(), autocommit=True) as owner:
+        for block in blocks:
+            owner.execute(block)
 
 
 # containers
