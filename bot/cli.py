@@ -66,6 +66,13 @@ class Part(StrEnum):
     CLOCK = "clock"
 
 
+class Mode(StrEnum):
+    """How Slack reaches the bot."""
+
+    SOCKET = "socket"
+    HTTP = "http"
+
+
 def main() -> None:
     """Run the command line; every expected error becomes one line and an exit code."""
     try:
@@ -332,7 +339,7 @@ def migrate() -> None:
 
 @app.command()
 def manifest(
-    mode: Annotated[str, typer.Option(help="socket or http.")] = "socket",
+    mode: Annotated[Mode, typer.Option(help="How Slack reaches the bot.")] = Mode.SOCKET,
     url: Annotated[str | None, typer.Option(help="Public URL of the bot, for http.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -342,11 +349,9 @@ def manifest(
     """
     from bot.manifest import manifest_text
 
-    if mode not in ("socket", "http"):
-        raise typer.BadParameter("socket or http", param_hint="--mode")
     if mode == "http" and not url:
         raise typer.BadParameter("http needs --url https://...", param_hint="--url")
-    typer.echo(manifest_text(mode, url=url, as_json=as_json))
+    typer.echo(manifest_text(mode.value, url=url, as_json=as_json))
 
 
 @app.command()
@@ -376,13 +381,13 @@ def feedback(as_json: Json = False) -> None:
 
     Example: lorewise feedback --json
     """
-    from training.feedback import recent_votes
+    from training.feedback import rated
 
     loaded, _ = _settings()
 
     async def read() -> list[Any]:
         async with _database(loaded) as database, database.app.begin() as connection:
-            return list(await recent_votes(connection, limit=50))
+            return list(await rated(connection, limit=50))
 
     votes = asyncio.run(read())
     if as_json:

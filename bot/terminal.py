@@ -12,11 +12,17 @@ from rich.table import Table
 
 from bot.sync import Indexed
 from bot.texts import Texts
-from knowledge.conversation import Answer, Citation, Event, Finished, Sentence
+from knowledge.conversation import Answer, Citation, Event, Finished, Reason, Sentence
 from knowledge.index import Progress as IndexProgress
 from knowledge.search import Hit
-from training.feedback import Vote
+from training.feedback import Rated
 
+_ABSTAINED: Mapping[Reason, Callable[[Texts], str]] = {
+    "no_evidence": lambda texts: texts.get("abstained_no_evidence"),
+    "nothing_readable": lambda texts: texts.get("abstained_nothing_readable"),
+    "model_failed": lambda texts: texts.get("abstained_model_failed"),
+    "model_unreachable": lambda texts: texts.get("abstained_model_unreachable"),
+}
 Show = Callable[[str, IndexProgress], None]
 
 
@@ -156,8 +162,8 @@ async def print_answer(console: Console, events: AsyncIterator[Event], *, quiet:
 
 def _print_end(console: Console, answer: Answer) -> None:
     texts = Texts.of(answer.language)
-    if answer.reason:
-        console.print(texts.reason(answer.reason))
+    if answer.abstained and answer.reason:
+        console.print(_ABSTAINED[answer.reason](texts))
     if answer.citations or answer.nearest:
         console.print()
     for citation in answer.citations or answer.nearest:
@@ -169,15 +175,16 @@ def _print_end(console: Console, answer: Answer) -> None:
     console.print(f"  {answer.state} in {seconds.total:.1f} s", style="dim")
 
 
-def print_votes(console: Console, votes: Sequence[Vote]) -> None:
+def print_votes(console: Console, votes: Sequence[Rated]) -> None:
     """The latest votes."""
-    table = Table("when", "voter", "vote", "question", "answer")
+    table = Table("when", "voter", "vote", "question", "answer", "model")
     for vote in votes:
         table.add_row(
             vote.voted_at.isoformat(" ", "minutes"),
             vote.voter,
-            {1: "up", -1: "down", 0: "taken back"}[vote.vote],
+            "up" if vote.vote > 0 else "down",
             vote.question[:60],
             vote.answer[:80],
+            vote.model or "",
         )
     console.print(table)
