@@ -18,6 +18,7 @@ from sqlalchemy import URL
 
 from bot.manifest import BOT_EVENTS, BOT_SCOPES, COMMANDS
 from bot.settings import BotSettings
+from bot.texts import languages
 from knowledge.settings import KnowledgeSettings, Section
 
 ROOT = Path(__file__).parent.parent.parent
@@ -289,6 +290,18 @@ def test_every_picture_says_in_words_what_it_shows() -> None:
 def test_the_map_leads_to_every_page() -> None:
     linked = {target.partition("#")[0] for target in targets(DOCS / "index.md")}
     assert {path.name for path in DOCS.glob("*.md")} - linked <= {"index.md", "LOG.md"}
+
+
+# languages
+
+
+def test_the_readme_names_every_language_that_the_bot_speaks() -> None:
+    names = {"ar": "Arabic", "de": "German", "en": "English", "es": "Spanish", "fr": "French"}
+    names |= {"ja": "Japanese"}
+    text = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    spoken = re.search(r"own words are in ([\w, ]+)\.", text)
+    assert spoken
+    assert set(re.findall(r"[A-Z]\w+", spoken[1])) == {names[code] for code in languages()}
 
 
 # SQL
