@@ -162,6 +162,7 @@ async def _bot(house: House) -> AsyncIterator[None]:
         async with opened:
             yield
     finally:
+        await inbox.drain()
         await door.close()
 
 

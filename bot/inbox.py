@@ -51,6 +51,12 @@ class Inbox(AsyncMiddleware):
         self._door, self._queue, self._us = door, queue, us
         self._reactions, self._follow_ups = reactions, follow_ups
         self._receipt = receipt
+        self._accepting: set[asyncio.Task[Any]] = set()
+
+    async def drain(self) -> None:
+        """Wait for what is being taken in; the door may be closed after that."""
+        if self._accepting:
+            await asyncio.wait(self._accepting, timeout=ACCEPT_SECONDS)
 
     async def async_process(
         self,
@@ -77,6 +83,9 @@ class Inbox(AsyncMiddleware):
 
     async def _stored(self, arrival: Arrival) -> bool:
         """Commit the arrival; False when the database can't be reached in time."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._accepting.add(task)
         try:
             async with asyncio.timeout(ACCEPT_SECONDS):
                 new = await self.accept(arrival)
@@ -87,6 +96,8 @@ class Inbox(AsyncMiddleware):
                 extra={"action": "event_refused", "kind": arrival.kind},
             )
             return False
+        finally:
+            self._accepting.discard(task)
         logger.info(
             "An event was accepted" if new else "An event was known already",
             extra={"action": "event_accepted" if new else "event_repeated", "kind": arrival.kind},

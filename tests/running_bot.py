@@ -4,6 +4,7 @@ Only the model is scripted: `Scripted` writes the answer log as the real answere
 """
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -158,6 +159,7 @@ async def running(
     finally:
         stop.set()
         await task
+        gc.collect()  # what was left open shows in the test that left it
 
 
 async def start_process(
