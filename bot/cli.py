@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.errors import BotError
+from bot.logs import configure, quieten
 from bot.settings import BotSettings
 from bot.sync import Indexed, add_folder, index_sources
 from bot.terminal import (
@@ -75,6 +76,7 @@ class Mode(StrEnum):
 
 def main() -> None:
     """Run the command line; every expected error becomes one line and an exit code."""
+    quieten()
     try:
         app()
     except SettingsError as error:
@@ -153,6 +155,7 @@ def run(
         raise typer.BadParameter("parts are bot, worker and clock", param_hint="--only") from error
     settings, bot_settings = _settings()
     bot_settings.require_slack()
+    configure()
     asyncio.run(run_app(settings, bot_settings, only=parts))
 
 

@@ -28,6 +28,7 @@ QUIET = {
     "asyncio": logging.INFO,
     "httpx": logging.WARNING,
     "openai": logging.WARNING,
+    "bitsandbytes": logging.ERROR,  # it misses a GPU package at every import
 }
 _TOKEN = re.compile(r"\b(xox[abeprs]-|xapp-)[\w-]+|postgresql(\+\w+)?://[^@\s/]+:[^@\s/]+@")
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}

@@ -42,6 +42,8 @@ FOLLOW_UP_WORDS = 6
 """A question in a thread that has at most so many words is searched for with the one before."""
 FOCUS_UNITS = 6
 """Units that the model sees at the most where the prompt is narrow."""
+WIDE_PROMPT_TOKENS = 1000
+"""Prompts that may be wider are for models that can read a fence and deserve patience."""
 NEAREST = 3
 """Documents that an abstention names."""
 
@@ -94,6 +96,7 @@ class Answerer:
         self._chat_model = chat_model
         self._passages = passages
         self._prompt_width_tokens = prompt_width_tokens
+        self._reads_wide = prompt_width_tokens > WIDE_PROMPT_TOKENS
         self._max_new_tokens = max_new_tokens
         self._log = AnswerLog(search.database)
         self._verified = VerifiedAnswers(search.database, search.embedders[-1])
@@ -181,7 +184,8 @@ class Answerer:
 
     async def _write(self, course: _Course, evidence: Evidence) -> AsyncGenerator[Sentence, None]:
         """The model's sentences that hold."""
-        draft = Draft(evidence, course.ranked, course.language)
+        patience = 3 if self._reads_wide else 1  # quotes stand ready: waiting costs more
+        draft = Draft(evidence, course.ranked, course.language, patience)
         deltas = self._chat_model.stream(self._prompt(course), max_new_tokens=self._max_new_tokens)
         try:
             async with aclosing(deltas), aclosing(draft.follow(_timed(deltas, course))) as held:
@@ -195,7 +199,9 @@ class Answerer:
             course.signals["dropped"] = draft.dropped
 
     def _prompt(self, course: _Course) -> list[ChatMessage]:
-        question, fence = course.question, new_fence()
+        question = course.question
+        # A small model answers with the fence itself; its prompts are narrow (docs/LOG.md).
+        fence = new_fence() if self._reads_wide else None
 
         def messages(passages: Sequence[PromptPassage]) -> list[ChatMessage]:
             return render(

@@ -145,9 +145,10 @@ def connect(
 def _engine(url: URL, role: str, pool_size: int, search_path: str) -> AsyncEngine:
     engine = create_async_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"options": f"-c search_path={search_path} -c role={role}"},
+        connect_args={"options": f"-c search_path={search_path} -c role={role} -c jit=off"},
         pool_size=pool_size,
         max_overflow=0,
+        hide_parameters=True,  # an error's text goes into the log, a question's must not
         pool_pre_ping=True,  # the first borrower after a killed backend would get the error
     )
 

@@ -14,11 +14,11 @@ from knowledge.grounding import Evidence, is_repeated
 from knowledge.relevance import Ranked
 from knowledge.units import Unit, plain
 
-NEAR_THE_BEST = 0.06
+NEAR_THE_BEST = 0.03
 """How much less relevant than the best unit the one may be that a sentence stands on."""
 LONGEST_SENTENCES = 4
-PATIENCE = 2
-"""Sentences that may fail, one after the other, before the model is stopped."""
+LONGEST_SENTENCE_WORDS = 60
+"""A sentence that is longer and has not ended is a model that goes on and on."""
 
 _SPEAKER = re.compile(r"^(?:(?:answer|assistant|passage \d+[^:]{0,80})\s*:\s*)+", re.IGNORECASE)
 
@@ -39,6 +39,8 @@ class Draft:
     evidence: Evidence
     ranked: Sequence[Ranked]
     language: str
+    patience: int = 2
+    """Sentences that may fail, one after the other, before the model is stopped."""
     held: list[Held] = field(default_factory=list)
     dropped: int = 0
     _failed: int = 0
@@ -54,6 +56,8 @@ class Draft:
                     yield held
                 if self.is_done:
                     return
+            if self.is_done:
+                return
         for sentence, paragraph in self._rest():
             held = self._judge(sentence, starts_paragraph=paragraph)
             if held:
@@ -64,7 +68,8 @@ class Draft:
     @property
     def is_done(self) -> bool:
         """Whether the model should stop: enough was said, or nothing good is coming."""
-        return len(self.held) >= LONGEST_SENTENCES or self._failed >= PATIENCE
+        endless = len(self._raw.split()) > LONGEST_SENTENCE_WORDS
+        return endless or len(self.held) >= LONGEST_SENTENCES or self._failed >= self.patience
 
     def _complete(self) -> list[tuple[str, bool]]:
         """Take the complete sentences off the raw text; the last one may still grow."""
