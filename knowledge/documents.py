@@ -5,9 +5,12 @@ was before. Postgres refuses COPY into tables under row level security, so rows 
 temporary tables and inserted from there.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import json
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +18,17 @@ from pgvector import HalfVector
 from psycopg import AsyncConnection as RawConnection
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from knowledge.acls import acl_of
 from knowledge.chunking import Chunk, embedding_text
+from knowledge.errors import SourceError
 from knowledge.postings import Terms, TermSource, postings
 from knowledge.sources.source import SourceDocument
 from knowledge.statements import read_statements
+
+Result = TypeVar("Result")
 
 _SQL = {
     name: text(statement)
@@ -57,32 +64,110 @@ class NewDocument:
 
 
 class Documents:
-    """The documents of one source, over one connection."""
+    """The documents of one source, over one connection.
+
+    Tasks take turns at it, and a transaction that has begun is brought to its end even when its
+    task is cancelled: the driver cannot roll back in the middle of a statement.
+    """
 
     def __init__(self, connection: AsyncConnection, source_id: int) -> None:
         self._connection = connection
         self._source_id = source_id
+        self._turn = asyncio.Lock()
+        self._acls: dict[frozenset[str], int] = {}
 
-    async def prepare(self) -> None:
-        """Make the session's temporary tables."""
-        async with self._connection.begin():
-            for name in _TEMPORARY:
-                await self._connection.execute(_SQL[name])
+    async def prepare(self, models: Sequence[tuple[str, int]]) -> dict[str, int]:
+        """Make the session's temporary tables; give the keys of models (name, dimensions)."""
+        for name in _TEMPORARY:
+            await self._execute(name)
+        rows = [
+            await self._execute("register_model", name=name, dimensions=dimensions)
+            for name, dimensions in models
+        ]
+        return {name: row[0][0] for (name, _), row in zip(models, rows, strict=True)}
+
+    async def cursor(self) -> dict[str, Any] | None:
+        """Where the last run ended. Raises SourceError when the source has been removed."""
+        rows = await self._execute("source_cursor", source=self._source_id)
+        if not rows:
+            raise SourceError("The source has been removed meanwhile.")
+        cursor: dict[str, Any] | None = rows[0][0]
+        return cursor
+
+    async def remember(self, cursor: dict[str, Any] | None, *, keep_cursor: bool) -> None:
+        """Note the end of a run, and where it ended unless the old cursor is to be kept."""
+        await self._execute(
+            "source_synced",
+            source=self._source_id,
+            cursor=None if cursor is None else json.dumps(cursor),
+            keep=keep_cursor,
+        )
 
     async def stored(self) -> dict[str, StoredDocument]:
         """All documents of the source by key."""
-        async with self._connection.begin():
-            rows = await self._connection.execute(
-                _SQL["stored_documents"], {"source": self._source_id}
-            )
-            return {key: StoredDocument(*rest) for key, *rest in rows}
+        rows = await self._execute("stored_documents", source=self._source_id)
+        return {row.key: StoredDocument(row.id, row.content_hash, row.acl_id) for row in rows}
+
+    async def acl(self, principals: frozenset[str]) -> int:
+        """The key of a set of readers. Raises SourceError for a set that cannot be."""
+
+        async def find() -> int:
+            async with self._connection.begin():
+                return await acl_of(self._connection, principals)
+
+        if principals not in self._acls:
+            self._acls[principals] = await self._alone(find())
+        return self._acls[principals]
 
     async def write(self, document: NewDocument) -> None:
         """Put a document in the place of its last version."""
+        await self._alone(self._write(document))
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        """Delete documents with all that hangs on them; says how many there were."""
+        gone = await self._execute("delete_documents", source=self._source_id, keys=list(keys))
+        return len(gone)
+
+    async def change_readers(self, document_id: int, acl_id: int) -> None:
+        """Give a document and all that hangs on it to other readers, at one moment."""
+
+        async def change() -> None:
+            async with self._connection.begin():
+                for name in _READERS:
+                    await self._connection.execute(
+                        _SQL[name], {"document": document_id, "acl": acl_id}
+                    )
+
+        await self._alone(change())
+
+    async def _execute(self, name: str, /, **values: Any) -> Sequence[Row[Any]]:
+        """One statement in a transaction of its own."""
+
+        async def execute() -> Sequence[Row[Any]]:
+            async with self._connection.begin():
+                result = await self._connection.execute(_SQL[name], values)
+                return result.all() if result.returns_rows else []
+
+        return await self._alone(execute())
+
+    async def _alone(self, work: Coroutine[Any, Any, Result]) -> Result:
+        async def turn() -> Result:
+            async with self._turn:
+                return await work
+
+        task = asyncio.create_task(turn())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            task.cancelled() or task.exception()  # looked at, so that asyncio does not complain
+            raise
+
+    async def _write(self, document: NewDocument) -> None:
         async with self._connection.begin():
             # A crash of the server may lose the last documents, never a part of one: the next run
             # writes them again.
-            await self._connection.execute(text("SET LOCAL synchronous_commit TO off"))
+            await self._connection.execute(_SQL["do_not_wait_for_the_disk"])
             row = await self._connection.execute(_SQL["put_document"], self._row(document))
             keys = {"document": int(row.scalar_one()), "acl": document.acl_id}
             await self._connection.execute(_SQL["delete_chunks"], keys)
@@ -101,20 +186,6 @@ class Documents:
                 await _copy_postings(cursor, document, terms)
             for name in _INSERTS:
                 await self._connection.execute(_SQL[name], keys)
-
-    async def remove(self, keys: Sequence[str]) -> int:
-        """Delete documents with all that hangs on them; says how many there were."""
-        async with self._connection.begin():
-            gone = await self._connection.execute(
-                _SQL["delete_documents"], {"source": self._source_id, "keys": list(keys)}
-            )
-        return int(gone.rowcount)
-
-    async def change_readers(self, document_id: int, acl_id: int) -> None:
-        """Give a document and all that hangs on it to other readers, at one moment."""
-        async with self._connection.begin():
-            for name in _READERS:
-                await self._connection.execute(_SQL[name], {"document": document_id, "acl": acl_id})
 
     def _row(self, document: NewDocument) -> dict[str, object]:
         return {

@@ -16,6 +16,24 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_posting (
     term bigint, position int, frequency smallint, length int
 ) ON COMMIT DELETE ROWS;
 
+-- do_not_wait_for_the_disk --
+-- Commit this transaction without waiting for its record to be on the disk.
+SET LOCAL synchronous_commit TO off;
+
+-- register_model --
+-- The key of an embedding model, made with a partition of its own if it is new.
+SELECT register_embedding_model(:name, :dimensions);
+
+-- source_cursor --
+-- Where the last run of a source ended.
+SELECT cursor FROM source WHERE id = :source;
+
+-- source_synced --
+-- Note the end of a run.
+UPDATE source SET
+    synced_at = now(), cursor = CASE WHEN :keep THEN cursor ELSE CAST(:cursor AS jsonb) END
+WHERE id = :source;
+
 -- stored_documents --
 -- What the index knows of a source.
 SELECT key, id, content_hash, acl_id FROM document WHERE source_id = :source;
@@ -55,7 +73,7 @@ FROM incoming_posting i JOIN chunk c ON c.document_id = :document AND c.position
 
 -- delete_documents --
 -- Remove documents with all that hangs on them.
-DELETE FROM document WHERE source_id = :source AND key = ANY(:keys);
+DELETE FROM document WHERE source_id = :source AND key = ANY(:keys) RETURNING id;
 
 -- document_readers --
 -- Give a document to other readers.

@@ -1,5 +1,7 @@
 """What an indexing run tells while it runs, and when it has ended."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -43,3 +45,42 @@ class Report:
     chunks: int = 0
     """Written."""
     seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts a run and tells its progress."""
+
+    tell: Callable[[Progress], None] | None = None
+    report: Report = field(default_factory=Report)
+    documents_total: int = 0
+    _documents_done: int = 0
+    _chunks: int = 0
+    _began: float = field(default_factory=time.monotonic)
+
+    def embedded(self, chunks: int, key: str) -> None:
+        """Some chunks have their vectors."""
+        self._chunks += chunks
+        self._step(key)
+
+    def done(self, key: str) -> None:
+        """A document has reached its end, whichever."""
+        self._documents_done += 1
+        self._step(key)
+
+    def failed(self, key: str, reason: str) -> None:
+        """A document could not be read or written."""
+        self.report.failed.append((key, reason))
+        self.done(key)
+
+    def finished(self) -> Report:
+        """The report, with the time that it took."""
+        self.report.seconds = time.monotonic() - self._began
+        return self.report
+
+    def _step(self, key: str) -> None:
+        if self.tell:
+            seconds = time.monotonic() - self._began
+            self.tell(
+                Progress(self._documents_done, self.documents_total, self._chunks, key, seconds)
+            )

@@ -25,6 +25,7 @@ from knowledge.parsing.document import (
 _JUNK_TITLE = re.compile(r"^$|^(microsoft|untitled|slide 1|document\d*$)|\.\w{3,4}$", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*([•·‣◦▪●■–*-]|\d{1,3}[.)]|[a-z][.)])\s+")
 _HEADING_RATIO = 1.12  # of the body's size; books set sub-headings at 1.15 and more
+_MARGIN_POINTS = 45  # a head of two lines is no deeper
 _RULES = 4  # drawn paths on a page that may hold a table; finding tables takes 0.1 s a page
 
 
@@ -69,9 +70,10 @@ def parse_pdf(raw: bytes, name: str) -> ParsedDocument:
         meta = str(document.get_metadata_value("Title") or "").strip()
     finally:
         document.close()
+    without = _without_running_heads(pages)
+    pages = without if any(without) else pages
     body = _body(pages)
     tables = _tables(raw, ruled)
-    pages = _without_running_heads(pages)
     markdown = [_markdown(lines, body, tables.get(n, [])) for n, lines in enumerate(pages)]
     title = meta if not _JUNK_TITLE.search(meta) else _largest(pages, body) or title_of_name(name)
     return ParsedDocument(
@@ -97,8 +99,8 @@ def _lines(page: pypdfium2.PdfPage) -> list[Line]:
         if code == 0 or not pdfium.FPDFText_GetLooseCharBox(textpage, index, ctypes.byref(box)):
             continue
         weight = pdfium.FPDFText_GetFontWeight(textpage, index)
-        # U+0002 is pdfium's word for a hyphen at a line's end.
-        letter = "-" if code in {2, 0xFFFE} else chr(code)
+        # U+0002 is pdfium's word for a hyphen at a line's end: it goes on with the next line.
+        letter = "" if code in {2, 0xFFFE} else chr(code)
         height = round(box.top - box.bottom, 1)
         characters.append((letter, height, weight, (box.left, box.bottom, box.right, box.top)))
     lines += _line(characters)
@@ -110,7 +112,7 @@ def _line(
     characters: list[tuple[str, float, int, tuple[float, float, float, float]]],
 ) -> list[Line]:
     text = " ".join(visible("".join(letter for letter, *_ in characters)).split())
-    inked = [character for character in characters if not character[0].isspace()]
+    inked = [character for character in characters if character[0].strip()]
     if not text or not inked:
         return []
     boxes = [box for *_, box in inked]
@@ -163,19 +165,25 @@ def _without_running_heads(pages: list[list[Line]]) -> list[list[Line]]:
     """Drop first and last lines that come back on most pages, whatever number they carry."""
     if len(pages) < 3:
         return pages
+    heights = [line.bottom for lines in pages for line in lines]
+    inner = (min(heights) + _MARGIN_POINTS, max(heights) - _MARGIN_POINTS)
     seen: Counter[tuple[str, int]] = Counter()
     for lines in pages:
-        seen.update({_place(line) for line in _edge(lines)})
+        seen.update({_place(line) for line in _edge(lines, inner)})
     often = {place for place, times in seen.items() if times >= max(3, len(pages) // 2)}
     return [
-        [line for line in lines if line not in _edge(lines) or _place(line) not in often]
+        [line for line in lines if line not in _edge(lines, inner) or _place(line) not in often]
         for lines in pages
     ]
 
 
-def _edge(lines: Sequence[Line]) -> list[Line]:
+def _edge(lines: Sequence[Line], inner: tuple[float, float]) -> list[Line]:
+    """A page's first and last two lines, where they stand as low or high as any in the document."""
     ordered = sorted(lines, key=lambda line: -line.bottom)
-    return [*ordered[:2], *ordered[-2:]]
+    return [
+        *(line for line in ordered[:2] if line.bottom > inner[1]),
+        *(line for line in ordered[-2:] if line.bottom < inner[0]),
+    ]
 
 
 def _place(line: Line) -> tuple[str, int]:
