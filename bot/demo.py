@@ -44,7 +44,7 @@ async def run_demo(
     )
     with _alone(home) as lock:
         workspace = default_workspace("Halden Instruments")
-        async with Playground(workspace, port=free_port(port)) as playground:
+        async with Playground(workspace, port=free_port(port), documents=KNOWLEDGE) as playground:
             slack = bot_settings.model_copy(
                 update={
                     "slack_bot_token": SecretStr(playground.bot_token),
@@ -56,7 +56,7 @@ async def run_demo(
             lock.write_text(playground.url)
 
             async def prepare(house: House) -> None:
-                await _index(own, house, console)
+                await _index(own, house, console, f"{playground.url}/documents/")
 
             def ready() -> None:
                 _welcome(console, playground.url)
@@ -68,8 +68,10 @@ async def run_demo(
     console.print("Stopped. Nothing is left running; `make demo` starts again in seconds.")
 
 
-async def _index(settings: KnowledgeSettings, house: House, console: Console) -> None:
-    await add_folder(house.database, str(KNOWLEDGE), name=SOURCE)
+async def _index(
+    settings: KnowledgeSettings, house: House, console: Console, base_url: str
+) -> None:
+    await add_folder(house.database, str(KNOWLEDGE), name=SOURCE, base_url=base_url)
     with index_progress(console) as show:
         [indexed] = await index_sources(
             settings, house.database, [SOURCE], embedders=house.embedders, progress=show

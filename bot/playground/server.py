@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
@@ -15,7 +16,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from bot.playground.delivery import Delivered, Delivery, Outcome
 from bot.playground.errors import PlaygroundError, SlackError
@@ -98,15 +101,18 @@ def create_app(
     workspace: Workspace,
     parts: Parts | None = None,
     allowed_hosts: Sequence[str] = ("127.0.0.1", "localhost"),
+    documents: Path | None = None,
 ) -> Starlette:
     """The ASGI app of a workspace: Slack's endpoints, the page, and the page's API.
+
+    Files under `documents` can be opened at /documents/, so that links to sources lead somewhere.
 
     It answers only under `allowed_hosts`: there is no login, so another site must not reach it
     by pointing a name of its own at this machine.
     """
     parts = parts or Parts(workspace)
     web_api, live = parts.web_api, parts.live
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/api/{method}", web_api.answer, methods=["GET", "POST"]),
         WebSocketRoute("/link/", parts.sockets.serve),
         Route("/commands/{team}/{token}", parts.respond, methods=["POST"]),
@@ -123,8 +129,23 @@ def create_app(
         Route("/archives/{channel}/{message}", live.page),
         Route("/", live.page),
     ]
+    if documents is not None:
+        routes.append(Mount("/documents", _Readable(directory=documents)))
     guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
     return Starlette(routes=routes, middleware=[guard])
+
+
+class _Readable(StaticFiles):
+    """Static files; what is text is shown by the browser and not downloaded."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, Markdown and CSV as plain text, nothing as a page with scripts."""
+        response = await super().get_response(path, scope)
+        if path.endswith((".md", ".txt", ".csv")):
+            response.headers["content-type"] = "text/plain; charset=utf-8"
+        if path.endswith((".html", ".htm")):
+            response.headers["content-security-policy"] = "sandbox"
+        return response
 
 
 class _Server(uvicorn.Server):
@@ -150,8 +171,10 @@ class Playground:
         host: str = "127.0.0.1",
         port: int = 0,
         request_url: str | None = None,
+        documents: Path | None = None,
     ) -> None:
         self.workspace = workspace or default_workspace()
+        self._documents = documents
         self.parts = Parts(self.workspace)
         self._host, self._port = host, port
         self._request_url = request_url
@@ -188,7 +211,9 @@ class Playground:
         self._port = listener.getsockname()[1]
         self.workspace.hooks.base_url = self.url
         config = uvicorn.Config(
-            create_app(self.workspace, self.parts, ("127.0.0.1", "localhost", self._host)),
+            create_app(
+                self.workspace, self.parts, ("127.0.0.1", "localhost", self._host), self._documents
+            ),
             ws="websockets-sansio",
             lifespan="off",
             log_config=None,
