@@ -151,6 +151,8 @@ async def recover(queue: App) -> int:
 async def recover_for_ever(queue: App, database: Database) -> None:
     """Recover now and every few seconds until cancelled; sweep the inbox now and then."""
     for turn in count():
+        if is_cancelled():
+            return
         try:
             await recover(queue)
             if turn % SWEEP_TURNS == 0:
@@ -162,6 +164,13 @@ async def recover_for_ever(queue: App, database: Database) -> None:
                 extra={"action": "recovery_waits"},
             )
         await asyncio.sleep(RECOVERY_SECONDS)
+
+
+def is_cancelled() -> bool:
+    """Whether the current task was asked to end: an error of a broken connection, raised while
+    things are cleared up, may stand in for the cancellation that asked for it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Worker:
@@ -183,7 +192,7 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; then drain for `shutdown_seconds` and hand back the rest."""
         pause_seconds = 0.2
-        while True:
+        while not is_cancelled():
             started_at = asyncio.get_running_loop().time()
             try:
                 await self._work()

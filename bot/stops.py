@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection, OperationalError
 
+from bot.jobs import is_cancelled
 from knowledge.conversation import Answer, Event, Finished, Question, Seconds, Sentence
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Stops:
 
     async def listen(self, conninfo: str) -> None:
         """Follow the notifications until cancelled, through restarts of Postgres."""
-        while True:
+        while not is_cancelled():
             with suppress(OperationalError, OSError):
                 await self._follow(conninfo)
             await asyncio.sleep(RECONNECT_SECONDS)
