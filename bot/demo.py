@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bot.app import House, run
 from bot.errors import BotError
+from bot.home import Prompt
 from bot.playground.seed import default_workspace
 from bot.playground.server import Playground
 from bot.sample import KNOWLEDGE, suggested_prompts
@@ -64,7 +65,8 @@ async def run_demo(
                     webbrowser.open(playground.url)
 
             console.print("Starting Postgres and loading the models ...")
-            await run(own, slack, prepare=prepare, ready=ready)
+            prompts = [Prompt(**prompt) for prompt in suggested_prompts()]
+            await run(own, slack, prepare=prepare, ready=ready, prompts=prompts)
     console.print("Stopped. Nothing is left running; `make demo` starts again in seconds.")
 
 

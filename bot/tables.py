@@ -45,6 +45,7 @@ class SlackMessage(Base):
     __table_args__ = (
         CheckConstraint("state IN ('streaming', 'final')", name="slack_message_state_check"),
         Index("slack_message_question_id", "question_id"),
+        Index("slack_message_thread", "team", "channel", "thread_ts"),
     )
 
 

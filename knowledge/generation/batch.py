@@ -2,8 +2,8 @@
 
 Each turn of the loop reads one piece of one joining prompt, then generates one token for every
 running row. So a new question is answered beside the running ones, and an old one is held up by
-one piece of prompt at most. Transformers has a continuous batching of its own; on a CPU it takes
-three times as long as this loop (docs/decisions.md).
+one piece of prompt at most. Transformers has a continuous batching of its own; on a CPU it
+took nearly three times as long as its plain `generate` (docs/LOG.md).
 
 A row's greedy text is the same as alone, up to rounding: a batch of another size takes other
 matrix kernels, sums in another order, and where two tokens are equally likely to within
@@ -11,9 +11,11 @@ bfloat16's three digits, the other one may win.
 """
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PROMPT_PIECE_TOKENS = 1024
+GENERATION_NICENESS = 10
 Event = str | GenerationError | None  # a text delta, the error, or the end
 
 
@@ -99,6 +102,9 @@ class BatchGenerator:
     def _run(self) -> None:
         import torch
 
+        # On Linux this is the thread's own: acknowledging Slack goes before generating.
+        with suppress(OSError):
+            os.nice(GENERATION_NICENESS)
         with torch.inference_mode():
             while self._wait():
                 try:

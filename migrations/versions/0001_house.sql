@@ -193,7 +193,8 @@ CREATE TABLE slack_message (
     state text NOT NULL CHECK (state IN ('streaming', 'final')),
     PRIMARY KEY (team, channel, ts) -- a message shows one answer
 );
-CREATE INDEX slack_message_question_id ON slack_message (question_id);
+CREATE INDEX slack_message_question_id ON slack_message (question_id); -- a question's messages without a scan
+CREATE INDEX slack_message_thread ON slack_message (team, channel, thread_ts); -- is a reply a follow-up: asked before the acknowledgement
 
 -- The clock's ticks: any number of replicas, one run a due time.
 CREATE TABLE due_task (

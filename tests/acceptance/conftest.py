@@ -12,9 +12,11 @@ from tests.acceptance.demo_process import DemoProcess
 @pytest.fixture(scope="session")
 def demo() -> Iterator[DemoProcess]:
     """A running `lorewise demo` with a home of its own."""
-    with tempfile.TemporaryDirectory(prefix="lorewise-demo-") as folder:
-        with DemoProcess(readable(Path(folder)) / "home") as process:
-            yield process
+    with (
+        tempfile.TemporaryDirectory(prefix="lorewise-demo-") as folder,
+        DemoProcess(readable(Path(folder)) / "home") as process,
+    ):
+        yield process
 
 
 @pytest.fixture
