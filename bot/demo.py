@@ -65,7 +65,7 @@ async def run_demo(
                     webbrowser.open(playground.url)
 
             console.print("Starting Postgres and loading the models ...")
-            prompts = [Prompt(**prompt) for prompt in suggested_prompts()]
+            prompts = [Prompt(prompt["title"], prompt["message"]) for prompt in suggested_prompts()]
             await run(own, slack, prepare=prepare, ready=ready, prompts=prompts)
     console.print("Stopped. Nothing is left running; `make demo` starts again in seconds.")
 

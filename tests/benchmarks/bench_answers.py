@@ -4,8 +4,8 @@
 
 Without arguments: the sample knowledge and its questions. A question is a JSON object with `id`,
 `question`, `answerable`, `documents` (keys that a right answer may cite) and `must_contain` (of
-each list one alternative must occur in the answer). Prints each question's verdict and the seconds until
-the first text was visible and until the answer was complete.
+each list one alternative must occur in the answer). Prints each question's verdict and the seconds
+until the first text was visible and until the answer was complete.
 """
 
 import asyncio

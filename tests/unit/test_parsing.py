@@ -119,7 +119,11 @@ def test_a_slide_is_a_page_with_its_title_its_table_and_its_notes() -> None:
 
 
 def test_a_workbook_names_its_sheets_and_its_columns() -> None:
-    rows: list[list[object]] = [["Rates of 2026"], ["City", "From", "Rate"], ["Berlin", date(2026, 1, 1), 48.5]]
+    rows: list[list[object]] = [
+        ["Rates of 2026"],
+        ["City", "From", "Rate"],
+        ["Berlin", date(2026, 1, 1), 48.5],
+    ]
     sheets: dict[str, list[list[object]]] = {"Rates": rows, "Secret": [["a", "b"], ["c", "d"]]}
     book = documents.workbook(sheets, hidden="Secret")
     document = read(book, "per-diem.xlsx")
