@@ -24,7 +24,7 @@ from knowledge.conversation import (
     Verification,
     Writing,
 )
-from knowledge.draft import Draft, quotes
+from knowledge.draft import Draft, left_out, quotes
 from knowledge.embedding import Embedder
 from knowledge.errors import GenerationError
 from knowledge.generation.chat import ChatMessage, ChatModel
@@ -59,12 +59,18 @@ class _Course:
     hits: Sequence[Hit] = ()
     ranked: Sequence[Ranked] = ()
     said: list[tuple[str, int]] = field(default_factory=list)  # (text, index of the hit)
+    stood_on: list[Unit] = field(default_factory=list)
     paragraphs: list[bool] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)  # index of the hit -> citation's number
     quotes: dict[int, str] = field(default_factory=dict)
     signals: dict[str, Any] = field(default_factory=dict)
     search_seconds: float = 0.0
     first_token_seconds: float | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """The sentences so far."""
+        return [text for text, _ in self.said]
 
     def is_apart(self, unit: Unit) -> bool:
         """Whether a quote begins a paragraph: it comes from elsewhere, or is a row or a list."""
@@ -75,6 +81,7 @@ class _Course:
         number = self.numbers.setdefault(unit.passage, len(self.numbers) + 1)
         self.quotes.setdefault(unit.passage, unit.text)
         self.said.append((text, unit.passage))
+        self.stood_on.append(unit)
         self.paragraphs.append(starts_paragraph)
         return Sentence(text, (number,), starts_paragraph)
 
@@ -87,7 +94,7 @@ class Answerer:
         search: Search,
         chat_model: ChatModel,
         *,
-        passages: int = 4,
+        passages: int = 6,
         prompt_width_tokens: int = 400,
         max_new_tokens: int = 160,
     ) -> None:
@@ -149,6 +156,10 @@ class Answerer:
                 extra={"action": "generation_failed"},
             )
             failure = "model_failed"
+        if course.said and not self._reads_wide:
+            missed = left_out(course.ranked, course.texts, course.stood_on, course.language)
+            for unit in missed:
+                yield course.say(unit.text, unit, starts_paragraph=course.is_apart(unit))
         state: State = "answered" if course.said else "quoted"
         if not course.said:
             for unit in quotes(course.ranked, evidence.units, course.language):

@@ -157,7 +157,7 @@ class KnowledgeSettings(Section):
         description="Longest prompt; passages that would not fit are cut to their most relevant "
         "sentences. Small models answer better from little.",
     )
-    passages: int = Field(default=4, ge=1, le=20, description="Passages shown to the chat model.")
+    passages: int = Field(default=6, ge=1, le=20, description="Passages shown to the chat model.")
 
     @property
     def models_folder(self) -> Path:
