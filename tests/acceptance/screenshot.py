@@ -26,16 +26,19 @@ FOLLOW_UP = "@Lorewise How many days off do I get when my grandfather dies?"
 
 
 def ask(page: Page, question: str) -> None:
-    """Write a question as a person would, and wait until its answer can be rated."""
-    before = page.get_by_role("button", name="Helpful", exact=True).count()
+    """Write a question as a person would, and wait until its answer can be rated.
+
+    The page opens the thread of a question just asked beside the channel.
+    """
+    mention, _, words = question.partition(" ")
     composer = page.get_by_role("textbox").first
     composer.click()
-    composer.press_sequentially(question.split(" ", maxsplit=1)[0])
+    composer.press_sequentially(mention)
     page.keyboard.press("Enter")  # takes the completion of the mention
-    page.keyboard.type(question.partition(" ")[2])
+    page.keyboard.type(words)
     page.keyboard.press("Enter")
-    helpful = page.get_by_role("button", name="Helpful", exact=True)
-    helpful.nth(before).wait_for(timeout=120_000)
+    thread = page.locator("#thread").filter(has_text=words)
+    thread.get_by_role("button", name="Helpful", exact=True).wait_for(timeout=120_000)
 
 
 def main() -> None:
