@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from knowledge.parsing.document import ParsedDocument
-from knowledge.pieces import Piece, cut_pieces, section_pieces
+from knowledge.pieces import Piece, count_pieces, cut_pieces, section_pieces
 from knowledge.structure import Block, Heading, read_blocks
 
 __all__ = ["VERSION", "Chunk", "chunk_document", "embedding_text"]
@@ -63,15 +63,42 @@ def chunk_document(
     long, the passage is shorter. `language` (ISO 639-1) says where sentences end.
     """
     sections = list(_sections(document.title, read_blocks(document.pages)))
-    prefixes = count_tokens([_prefix(document.title, section.path) for section in sections])
+    limits = _limits(document.title, sections, count_tokens, width_tokens, model_width_tokens)
+    # Counting is quick for many texts at once, and slow for one at a time.
+    pieces = count_pieces([section_pieces(section.blocks) for section in sections], count_tokens)
+    groups = [
+        (section, limit, group)
+        for section, limit, counted in zip(sections, limits, pieces, strict=True)
+        for group in _groups(cut_pieces(counted, limit, language, count_tokens), limit)
+    ]
+    tokens = count_tokens([_text(group) for _, _, group in groups])
     chunks: list[Chunk] = []
-    for section, prefix_tokens in zip(sections, prefixes, strict=True):
-        room = model_width_tokens - _RESERVED_TOKENS - prefix_tokens
-        limit = max(_SMALLEST_LIMIT_TOKENS, min(width_tokens, room))
-        pieces = cut_pieces(section_pieces(section.blocks), limit, language, count_tokens)
-        for text, tokens, page in _packed(pieces, limit, count_tokens):
-            chunks.append(Chunk(document.title, section.path, page, len(chunks), text, tokens))
+    for (section, limit, group), counted_tokens in zip(groups, tokens, strict=True):
+        for part, its_tokens in _fitting(group, counted_tokens, limit, count_tokens):
+            chunks.append(
+                Chunk(
+                    title=document.title,
+                    heading_path=section.path,
+                    page=part[0].page,
+                    position=len(chunks),
+                    text=_text(part),
+                    tokens=its_tokens,
+                )
+            )
     return chunks
+
+
+def _limits(
+    title: str,
+    sections: Sequence[_Section],
+    count_tokens: CountTokens,
+    width_tokens: int,
+    model_width_tokens: int,
+) -> list[int]:
+    """How long a passage of each section may be, beside its title and headings."""
+    prefixes = count_tokens([_prefix(title, section.path) for section in sections])
+    rooms = [model_width_tokens - _RESERVED_TOKENS - tokens for tokens in prefixes]
+    return [max(_SMALLEST_LIMIT_TOKENS, min(width_tokens, room)) for room in rooms]
 
 
 def _prefix(title: str, path: tuple[str, ...]) -> str:
@@ -110,22 +137,20 @@ def _path(title: str, headings: Sequence[Heading]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _packed(
-    pieces: Sequence[Piece], limit: int, count_tokens: CountTokens
-) -> Iterator[tuple[str, int, int | None]]:
-    """Pieces put together to chunks of like size: (text, tokens, page of the start)."""
-    groups = list(_groups(pieces, limit))
-    texts = [_text(group) for group in groups]
-    for group, text, tokens in zip(groups, texts, count_tokens(texts), strict=True):
-        if tokens <= limit or len(group) == 1:
-            yield text, tokens, group[0].page
-        else:  # a tokenizer whose counts don't add up
-            middle = len(group) // 2
-            yield from _packed(group[:middle], limit, count_tokens)
-            yield from _packed(group[middle:], limit, count_tokens)
+def _fitting(
+    group: Sequence[Piece], tokens: int, limit: int, count_tokens: CountTokens
+) -> Iterator[tuple[Sequence[Piece], int]]:
+    """The group, or its halves where a tokenizer's counts don't add up."""
+    if tokens <= limit or len(group) == 1:
+        yield group, tokens
+        return
+    middle = len(group) // 2
+    for part in (group[:middle], group[middle:]):
+        yield from _fitting(part, count_tokens([_text(part)])[0], limit, count_tokens)
 
 
 def _groups(pieces: Sequence[Piece], limit: int) -> Iterator[list[Piece]]:
+    """Pieces put together to chunks of like size."""
     whole = sum(piece.tokens for piece in pieces)
     target = whole / max(1, math.ceil(whole / limit))  # no crumb is left for the last chunk
     group: list[Piece] = []

@@ -60,5 +60,6 @@ def _language(chunk: str, share: float, language: str) -> str:
 
 
 def _ascii_share(text: str) -> float:
-    letters = [c for c in text[:4000] if c.isalpha()]
-    return sum(c.isascii() for c in letters) / max(1, len(letters))
+    """The share of ASCII characters: above 0.9 in English, below 0.3 in Arabic or Chinese."""
+    start = text[:4000]
+    return len(start.encode("ascii", "ignore")) / max(1, len(start))

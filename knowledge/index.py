@@ -307,9 +307,9 @@ class _Run:
 
 
 async def _next_group(read: _Queue) -> tuple[list[_Work], bool]:
-    """The next documents, a slice of chunks or more; False: nothing more will come."""
+    """The documents that wait, up to about a slice of chunks; False: nothing more will come."""
     group: list[_Work] = []
-    while sum(len(work.cut.chunks) for work in group) < _SLICE_CHUNKS:
+    while not group or (sum(len(w.cut.chunks) for w in group) < _SLICE_CHUNKS and read.qsize()):
         work = await read.get()
         if work is None:
             return group, False

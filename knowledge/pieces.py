@@ -46,20 +46,30 @@ def section_pieces(blocks: Sequence[Block]) -> list[Piece]:
     return pieces
 
 
+def count_pieces(
+    sections: Sequence[Sequence[Piece]], count_tokens: CountTokens
+) -> list[list[Piece]]:
+    """The same pieces with their tokens counted."""
+    whole = [piece for section in sections for piece in section]
+    headers = sorted({piece.header for piece in whole if piece.header})
+    counts = iter(count_tokens([*headers, *(piece.text for piece in whole)]))
+    of_header = {header: next(counts) for header in headers} | {"": 0}
+    return [
+        [replace(p, tokens=next(counts), header_tokens=of_header[p.header]) for p in section]
+        for section in sections
+    ]
+
+
 def cut_pieces(
     pieces: Sequence[Piece], limit: int, language: str, count_tokens: CountTokens
 ) -> list[Piece]:
-    """The same text in pieces of `limit` tokens at the most, each with its count."""
-    headers = sorted({piece.header for piece in pieces if piece.header})
-    counts = count_tokens([*(piece.text for piece in pieces), *headers])
-    of_header = dict(zip(headers, counts[len(pieces) :], strict=True))
+    """The text of counted pieces, in pieces of `limit` tokens at the most."""
     cut: list[Piece] = []
-    for piece, tokens in zip(pieces, counts, strict=False):
-        counted = replace(piece, tokens=tokens, header_tokens=of_header.get(piece.header, 0))
-        if counted.tokens + counted.header_tokens <= limit:
-            cut.append(counted)
+    for piece in pieces:
+        if piece.tokens + piece.header_tokens <= limit:
+            cut.append(piece)
         else:
-            cut += _cut(counted, limit, language, count_tokens)
+            cut += _cut(piece, limit, language, count_tokens)
     return cut
 
 
@@ -88,7 +98,8 @@ def _cut(piece: Piece, limit: int, language: str, count_tokens: CountTokens) -> 
         lines = [f"{name}: {cell}" if name else cell for name, cell in piece.cells if cell]
         parts = [Piece(line, "\n", piece.page) for line in lines]
         parts[0] = replace(parts[0], joiner="\n\n")
-        return cut_pieces(parts, limit, language, count_tokens)
+        (counted,) = count_pieces([parts], count_tokens)
+        return cut_pieces(counted, limit, language, count_tokens)
     joiner = piece.joiner
     cut: list[Piece] = []
     for text, after in _seams(piece.text, limit, language, count_tokens):
