@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from knowledge.convert_e5 import bundled_e5, convert_e5
 from knowledge.errors import ModelNotFoundError
-from knowledge.hardware import best_device, best_dtype
+from knowledge.hardware import best_device, best_dtype, give_way
 from knowledge.models import converted, hide_progress_bars, package_file, resolve_model
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class SentenceEmbedder:
         prompt = model.prompts.get("document") or model.prompts.get("passage") or ""
         with_prompt, without = self.count_tokens([f"{prompt}word", "word"])
         self.width_tokens = (model.max_seq_length or 512) - (with_prompt - without)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"embed-{name}")
+        self._thread = ThreadPoolExecutor(1, f"embed-{name}", initializer=give_way)
         self._asked: list[tuple[str, asyncio.Future[Vectors]]] = []
         self._answering: asyncio.Task[None] | None = None
 

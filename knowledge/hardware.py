@@ -1,9 +1,13 @@
 """What this machine computes well."""
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+
+NICENESS = 10  # of the threads that compute
 
 
 def best_device() -> str:
@@ -27,3 +31,12 @@ def best_dtype(device: str) -> "torch.dtype":
     features = torch.cpu.get_capabilities()
     native = any(features.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return torch.bfloat16 if native else torch.float32
+
+
+def give_way() -> None:
+    """Let this thread, and those that its kernels start, go after the event loop's.
+
+    On Linux niceness is a thread's own. Acknowledging Slack in time goes before every model.
+    """
+    with suppress(OSError):
+        os.nice(NICENESS)

@@ -11,17 +11,16 @@ bfloat16's three digits, the other one may win.
 """
 
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from knowledge.errors import GenerationError, OutOfMemoryError
 from knowledge.generation.slots import SlotCache
 from knowledge.generation.text import Detokenizer, StopStrings
+from knowledge.hardware import give_way
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PROMPT_PIECE_TOKENS = 1024
-GENERATION_NICENESS = 10
 Event = str | GenerationError | None  # a text delta, the error, or the end
 
 
@@ -102,9 +100,7 @@ class BatchGenerator:
     def _run(self) -> None:
         import torch
 
-        # On Linux this is the thread's own: acknowledging Slack goes before generating.
-        with suppress(OSError):
-            os.nice(GENERATION_NICENESS)
+        give_way()
         with torch.inference_mode():
             while self._wait():
                 try:

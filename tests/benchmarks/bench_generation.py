@@ -98,6 +98,14 @@ async def compare(chat: LocalChatModel, questions: int, tokens: int, rounds: int
     print(f"  reading the prompts bounds that ratio: {bound:.2f} if decoding were free in a batch")
 
 
+async def whole(chat: LocalChatModel, questions: int, tokens: int, rounds: int) -> None:
+    """Compare, and end the model's thread: Python must not end before it."""
+    try:
+        await compare(chat, questions, tokens, rounds)
+    finally:
+        await chat.close()
+
+
 def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,7 +118,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     chat = load_local_chat_model(given.model, given.models_dir)
-    asyncio.run(compare(chat, given.questions, given.tokens, given.rounds))
+    asyncio.run(whole(chat, given.questions, given.tokens, given.rounds))
 
 
 if __name__ == "__main__":
