@@ -24,7 +24,7 @@ from knowledge.conversation import (
     Verification,
     Writing,
 )
-from knowledge.draft import Draft, left_out, quotes
+from knowledge.draft import Draft, Held, left_out, quotes
 from knowledge.embedding import Embedder
 from knowledge.errors import GenerationError
 from knowledge.generation.chat import ChatMessage, ChatModel
@@ -58,31 +58,22 @@ class _Course:
     began: float = field(default_factory=time.monotonic)
     hits: Sequence[Hit] = ()
     ranked: Sequence[Ranked] = ()
-    said: list[tuple[str, int]] = field(default_factory=list)  # (text, index of the hit)
-    stood_on: list[Unit] = field(default_factory=list)
-    paragraphs: list[bool] = field(default_factory=list)
+    said: list[Held] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)  # index of the hit -> citation's number
     quotes: dict[int, str] = field(default_factory=dict)
     signals: dict[str, Any] = field(default_factory=dict)
     search_seconds: float = 0.0
     first_token_seconds: float | None = None
 
-    @property
-    def texts(self) -> list[str]:
-        """The sentences so far."""
-        return [text for text, _ in self.said]
-
     def is_apart(self, unit: Unit) -> bool:
         """Whether a quote begins a paragraph: it comes from elsewhere, or is a row or a list."""
-        return bool(self.said) and (not unit.flows or self.said[-1][1] != unit.passage)
+        return bool(self.said) and (not unit.flows or self.said[-1].unit.passage != unit.passage)
 
     def say(self, text: str, unit: Unit, *, starts_paragraph: bool) -> Sentence:
         """Take a sentence into the answer and number the passage that it stands on."""
         number = self.numbers.setdefault(unit.passage, len(self.numbers) + 1)
         self.quotes.setdefault(unit.passage, unit.text)
-        self.said.append((text, unit.passage))
-        self.stood_on.append(unit)
-        self.paragraphs.append(starts_paragraph)
+        self.said.append(Held(text, unit, starts_paragraph))
         return Sentence(text, (number,), starts_paragraph)
 
 
@@ -157,7 +148,7 @@ class Answerer:
             )
             failure = "model_failed"
         if course.said and not self._reads_wide:
-            missed = left_out(course.ranked, course.texts, course.stood_on, course.language)
+            missed = left_out(course.ranked, course.said, course.language)
             for unit in missed:
                 yield course.say(unit.text, unit, starts_paragraph=course.is_apart(unit))
         state: State = "answered" if course.said else "quoted"
@@ -256,10 +247,8 @@ class Answerer:
     async def _finish(self, course: _Course, state: State, reason: Reason | None = None) -> Answer:
         written = state in ("answered", "stopped")
         text = "".join(
-            ("" if index == 0 else "\n\n" if paragraph else " ") + sentence
-            for index, ((sentence, _), paragraph) in enumerate(
-                zip(course.said, course.paragraphs, strict=True)
-            )
+            ("" if index == 0 else "\n\n" if held.starts_paragraph else " ") + held.text
+            for index, held in enumerate(course.said)
         )
         answer = Answer(
             id=course.answer_id,

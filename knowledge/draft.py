@@ -5,7 +5,7 @@ question as the best one: a true sentence that answers another question is no an
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from sentencex import segment
@@ -148,17 +148,15 @@ def quotes(ranked: Sequence[Ranked], units: Sequence[Unit], language: str) -> li
     return sorted(chosen, key=lambda unit: (passages.index(unit.passage), order[unit]))
 
 
-def left_out(
-    ranked: Sequence[Ranked], said: Sequence[str], stood_on: Iterable[Unit], language: str
-) -> list[Unit]:
+def left_out(ranked: Sequence[Ranked], said: Sequence[Held], language: str) -> list[Unit]:
     """Units as relevant as the best one that an answer does not use: it may have missed the point.
 
     At most two; none that says what was said.
     """
-    used, found = set(stood_on), list[Unit]()
+    used, found = {held.unit for held in said}, list[Unit]()
     for item in ranked[:3]:
         near = item.relevance >= ranked[0].relevance - NEAR_THE_BEST
-        earlier = [*said, *(unit.text for unit in found)]
+        earlier = [held.text for held in said] + [unit.text for unit in found]
         if near and item.unit not in used and not is_repeated(item.unit.text, earlier, language):
             found.append(item.unit)
     return found[:2]
