@@ -15,17 +15,13 @@ from knowledge.database import Database
 from knowledge.embedding import Embedder
 from knowledge.relevance import scale_of
 from knowledge.statements import read_statements
-from knowledge.wording import terms
+from knowledge.wording import FUNCTION_WORDS, terms
 
 _NEAREST = sql(read_statements(Path(__file__).with_name("verified.sql"))["nearest"])
 
 SAME_MEANING = 0.85
-"""Relevance between two questions from which they may mean the same."""
-SAME_WORDS = 0.6
-"""Share of words that two such questions must have in common: "sick leave" and "parental leave"
-are near in meaning, and not the same."""
-IDENTICAL = 0.97
-"""From here on the words no longer matter."""
+"""Relevance between two questions from which they may mean the same. Meaning alone does not tell
+"sick leave" from "parental leave": their content words must be the same too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +75,13 @@ class VerifiedAnswers:
         return None
 
     def _same(self, asked: str, approved: str, language: str, relevance: float) -> bool:
-        if relevance >= IDENTICAL:
-            return True
         if relevance < SAME_MEANING:
             return False
         first, second = terms(asked, language), terms(approved, language)
-        if first.numbers != second.numbers or first.negated != second.negated:
-            return False
-        shared = len(first.stems & second.stems)
-        return shared >= SAME_WORDS * max(1, min(len(first.stems), len(second.stems)))
+        return (
+            first.negated == second.negated
+            and first.stems - FUNCTION_WORDS == second.stems - FUNCTION_WORDS
+        )
 
     async def approve(
         self,
