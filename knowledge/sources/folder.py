@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from knowledge.errors import SourceError
+from knowledge.sources.kind import Kind, Options
 from knowledge.sources.source import Change, Checkpoint, Skipped, SourceDocument
 
 MEDIA_TYPES = {
@@ -127,3 +128,18 @@ def _unknown_type(path: Path) -> str:
     if successor:
         return f"is of an old format: save it as {successor}"
     return f"is of a type that is not read ({path.suffix or 'no suffix'})"
+
+
+def _open(location: str, options: Options) -> FolderSource:
+    path = Path(location).expanduser()
+    if not path.exists():
+        raise SourceError(f"There is no file or folder {location}. Check the path.")
+    return FolderSource(str(path.resolve()), base_url=options.get("base_url"))
+
+
+FOLDER = Kind(
+    name="folder",
+    location="a folder",
+    open=_open,
+    options={"base_url": "URL under which the folder's files can be opened"},
+)
