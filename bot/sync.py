@@ -1,18 +1,24 @@
 """Syncing the named sources, for the command line and for the reindex job alike."""
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge.assemble import load_embedders
 from knowledge.database import Database
 from knowledge.embedding import Embedder
-from knowledge.errors import SourceError
+from knowledge.errors import SourceBusyError, SourceError
 from knowledge.index import Embedders, Progress, Report, sync
 from knowledge.languages import ENGLISH
 from knowledge.settings import KnowledgeSettings
-from knowledge.sources import load_source
-from knowledge.sources.registered import RegisteredSource, register_source, registered_sources
+from knowledge.sources import KINDS, Kind, load_source
+from knowledge.sources.registered import (
+    RegisteredSource,
+    note_failed_run,
+    register_source,
+    registered_sources,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,11 @@ async def index_sources(
     *,
     embedders: Sequence[Embedder] | None = None,
     progress: Callable[[str, Progress], None] | None = None,
+    kinds: Mapping[str, Kind] = KINDS,
 ) -> list[Indexed]:
     """Sync the named sources, or all of them, one after the other.
+
+    `kinds` are the kinds that are known: KINDS and those that only the bot can open.
 
     Raises:
         SourceError: a name is unknown, or a source cannot be read at all.
@@ -90,19 +99,41 @@ async def index_sources(
         return []
     models = policy(embedders or await load_embedders(settings))
     return [
-        Indexed(
-            source.name,
-            await sync(
-                source,
-                load_source(source.kind, source.location, source.options),
-                database,
-                models,
-                width_tokens=settings.chunk_width_tokens,
-                progress=_named(source.name, progress),
-            ),
+        await _index(
+            settings,
+            database,
+            source,
+            kinds=kinds,
+            models=models,
+            progress=_named(source.name, progress),
         )
         for source in wanted
     ]
+
+
+async def _index(
+    settings: KnowledgeSettings,
+    database: Database,
+    source: RegisteredSource,
+    *,
+    kinds: Mapping[str, Kind],
+    models: Embedders,
+    progress: Callable[[Progress], None] | None,
+) -> Indexed:
+    try:
+        opened = await asyncio.to_thread(
+            load_source, source.kind, source.location, source.options, kinds=kinds
+        )
+        width_tokens = settings.chunk_width_tokens
+        report = await sync(
+            source, opened, database, models, width_tokens=width_tokens, progress=progress
+        )
+    except SourceBusyError:
+        raise
+    except SourceError as error:
+        await note_failed_run(database, source.id, str(error))
+        raise
+    return Indexed(source.name, report)
 
 
 def _named(

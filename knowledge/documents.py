@@ -94,13 +94,16 @@ class Documents:
         cursor: dict[str, Any] | None = rows[0][0]
         return cursor
 
-    async def remember(self, cursor: dict[str, Any] | None, *, keep_cursor: bool) -> None:
+    async def remember(
+        self, cursor: dict[str, Any] | None, *, keep_cursor: bool, report: Mapping[str, float]
+    ) -> None:
         """Note the end of a run, and where it ended unless the old cursor is to be kept."""
         await self._execute(
             "source_synced",
             source=self._source_id,
             cursor=None if cursor is None else json.dumps(cursor),
             keep=keep_cursor,
+            report=json.dumps(report),
         )
 
     async def stored(self) -> dict[str, StoredDocument]:

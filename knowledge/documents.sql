@@ -31,7 +31,7 @@ SELECT cursor FROM source WHERE id = :source;
 -- source_synced --
 -- Note the end of a run.
 UPDATE source SET
-    synced_at = now(), cursor = CASE WHEN :keep THEN cursor ELSE CAST(:cursor AS jsonb) END
+    synced_at = now(), report = CAST(:report AS jsonb), error = NULL, cursor = CASE WHEN :keep THEN cursor ELSE CAST(:cursor AS jsonb) END
 WHERE id = :source;
 
 -- stored_documents --

@@ -33,7 +33,7 @@ from knowledge.errors import (
     SourceError,
 )
 from knowledge.parsing.process import ParserProcess
-from knowledge.report import Progress, Report, Tally
+from knowledge.report import Progress, Report, Tally, counts
 from knowledge.sources import Change, Checkpoint, Removed, Skipped, Source, SourceDocument
 from knowledge.sources.registered import RegisteredSource
 
@@ -165,7 +165,11 @@ class _Run:
         if gone:
             report.removed = await self.documents.remove(sorted(gone))
         # What failed must be told again by the next run.
-        await self.documents.remember(checkpoint.cursor, keep_cursor=bool(report.failed))
+        await self.documents.remember(
+            checkpoint.cursor,
+            keep_cursor=bool(report.failed),
+            report=counts(self.tally.finished()),
+        )
 
     def _refuse_to_empty(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         """A folder that is not mounted looks empty; that must not empty the index."""

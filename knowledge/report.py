@@ -47,6 +47,21 @@ class Report:
     seconds: float = 0.0
 
 
+def counts(report: Report) -> dict[str, int | float]:
+    """A report's figures without names and reasons, as table `source` keeps them."""
+    return {
+        "seen": report.seen,
+        "added": report.added,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "failed": len(report.failed),
+        "skipped": len(report.skipped),
+        "chunks": report.chunks,
+        "seconds": round(report.seconds, 3),
+    }
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts a run and tells its progress."""

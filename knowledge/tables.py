@@ -57,6 +57,22 @@ class Source(Base):
     cursor: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     synced_at: Mapped[datetime | None]
+    schedule: Mapped[str] = mapped_column(server_default="")
+    recipe: Mapped[str | None]
+    report: Mapped[dict[str, Any] | None]
+    error: Mapped[str | None]
+
+
+class FailedDocument(Base):
+    """A document that the next run must ask for again."""
+
+    __tablename__ = "failed_document"
+    source_id: Mapped[int] = mapped_column(
+        Integer, ForeignKey("source.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    key: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    failed_at: Mapped[datetime]
 
 
 class Acl(Base):

@@ -1,0 +1,15 @@
+"""A small world for each kind of source: a real place whose documents a test may change.
+
+A new kind adds a file with its world and one line here; `test_source_contract.py` does the rest.
+"""
+
+from collections.abc import Mapping
+
+from tests.worlds.folder import FolderWorld
+from tests.worlds.world import World
+
+__all__ = ["WORLDS", "World"]
+
+WORLDS: Mapping[str, type[World]] = {
+    "folder": FolderWorld,
+}
