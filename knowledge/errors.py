@@ -20,7 +20,10 @@ KnowledgeError
  │    │    └── ChatServerRateLimitError
  │    └── AnswerCutError
  ├── SourceError
- │    └── SourceBusyError
+ │    ├── SourceBusyError
+ │    └── FetchError
+ │         ├── AddressRefusedError
+ │         └── ResponseTooLargeError
  ├── IndexingStoppedError
  └── ParsingError
       └── EmptyDocumentError
@@ -69,6 +72,18 @@ class SourceError(KnowledgeError):
 
 class SourceBusyError(SourceError):
     """Another process is indexing this source now."""
+
+
+class FetchError(SourceError):
+    """A page cannot be had from its server."""
+
+
+class AddressRefusedError(FetchError):
+    """An address leads to where nobody may be sent: into the own network, to an odd port."""
+
+
+class ResponseTooLargeError(FetchError):
+    """A page is larger than what is taken."""
 
 
 class IndexingStoppedError(KnowledgeError):
