@@ -34,7 +34,7 @@ _SQL = {
     name: text(statement)
     for name, statement in read_statements(Path(__file__).with_suffix(".sql")).items()
 }
-_TEMPORARY = ("temporary_chunk", "temporary_embedding", "temporary_posting")
+_TEMPORARY = ("temporary_chunk", "temporary_embedding", "temporary_posting", "temporary_named")
 _INSERTS = ("insert_chunks", "insert_embeddings", "insert_postings")
 _READERS = ("document_readers", "embedding_readers", "posting_readers", "chunk_readers")
 
@@ -46,6 +46,15 @@ class StoredDocument:
     id: int
     content_hash: str
     acl_id: int
+    principals: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a source was told, and what its documents were made with."""
+
+    cursor: dict[str, Any] | None
+    recipe: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +95,51 @@ class Documents:
         ]
         return {name: row[0][0] for (name, _), row in zip(models, rows, strict=True)}
 
-    async def cursor(self) -> dict[str, Any] | None:
-        """Where the last run ended. Raises SourceError when the source has been removed."""
-        rows = await self._execute("source_cursor", source=self._source_id)
+    async def place(self) -> Place:
+        """How far the last run came. Raises SourceError when the source has been removed."""
+        rows = await self._execute("source_place", source=self._source_id)
         if not rows:
             raise SourceError("The source has been removed meanwhile.")
-        cursor: dict[str, Any] | None = rows[0][0]
-        return cursor
+        return Place(rows[0].cursor, rows[0].recipe)
 
-    async def remember(
-        self, cursor: dict[str, Any] | None, *, keep_cursor: bool, report: Mapping[str, float]
-    ) -> None:
-        """Note the end of a run, and where it ended unless the old cursor is to be kept."""
-        await self._execute(
-            "source_synced",
-            source=self._source_id,
-            cursor=None if cursor is None else json.dumps(cursor),
-            keep=keep_cursor,
-            report=json.dumps(report),
-        )
+    async def remember(self, place: Place) -> None:
+        """Note how far this run has come: the next one goes on from here."""
+        await self._execute("source_place_reached", source=self._source_id, **_place(place))
 
-    async def stored(self) -> dict[str, StoredDocument]:
-        """All documents of the source by key."""
-        rows = await self._execute("stored_documents", source=self._source_id)
-        return {row.key: StoredDocument(row.id, row.content_hash, row.acl_id) for row in rows}
+    async def finish(self, place: Place | None, report: Mapping[str, float]) -> None:
+        """Note the end of a run, its counts, and its place unless the last one is to be kept."""
+        if place is not None:
+            await self.remember(place)
+        await self._execute("source_synced", source=self._source_id, report=json.dumps(report))
+
+    async def count(self) -> int:
+        """How many documents of the source are indexed."""
+        return int((await self._execute("count_documents", source=self._source_id))[0][0])
+
+    async def stored(
+        self, keys: Sequence[str], *, named: Sequence[str]
+    ) -> dict[str, StoredDocument]:
+        """What the index has under these keys; `named` of them are there now."""
+        values = {"source": self._source_id, "keys": list(keys)}
+        rows = await self._execute("stored_documents", **values)
+        await self._execute("name_documents", keys=list(named))
+        return {
+            row.key: StoredDocument(row.id, row.content_hash, row.acl_id, frozenset(row.principals))
+            for row in rows
+        }
+
+    async def failed(self) -> list[str]:
+        """The documents that the next run must ask for again."""
+        rows = await self._execute("failed_documents", source=self._source_id)
+        return [row.key for row in rows]
+
+    async def note_failed(self, key: str, reason: str) -> None:
+        """Have the next run ask for a document again."""
+        await self._execute("note_failed", source=self._source_id, key=key, reason=reason)
+
+    async def forget_failed(self, *, but: Sequence[str]) -> None:
+        """Ask for none again but these."""
+        await self._execute("forget_failed", source=self._source_id, keys=list(but))
 
     async def acl(self, principals: frozenset[str]) -> int:
         """The key of a set of readers. Raises SourceError for a set that cannot be."""
@@ -130,6 +160,11 @@ class Documents:
         """Delete documents with all that hangs on them; says how many there were."""
         gone = await self._execute("delete_documents", source=self._source_id, keys=list(keys))
         return len(gone)
+
+    async def remove_unnamed(self, unread: Sequence[str]) -> int:
+        """Delete what this session has not named, but what stands at or under `unread` keys."""
+        values = {"source": self._source_id, "unread": list(unread)}
+        return len(await self._execute("delete_unnamed", **values))
 
     async def change_readers(self, document_id: int, acl_id: int) -> None:
         """Give a document and all that hangs on it to other readers, at one moment."""
@@ -202,6 +237,11 @@ class Documents:
             "acl": document.acl_id,
             "modified_at": document.origin.modified_at,
         }
+
+
+def _place(place: Place) -> dict[str, str | None]:
+    cursor = None if place.cursor is None else json.dumps(place.cursor)
+    return {"cursor": cursor, "recipe": place.recipe}
 
 
 async def _copy_chunks(

@@ -1,41 +1,37 @@
 """Keeps the index in step with a source: reads what changed, embeds it, writes it, removes what
 is gone.
 
-Three stages overlap: reading (files, the parser's process, cutting in a thread), embedding (in
-the embedder's thread, in batches across documents), writing (in Postgres).
+Four stages overlap: the source tells (knowledge.telling), changes are read (knowledge.reader: the
+parser's process, cutting in a thread), embedded (in the embedder's thread, in batches across
+documents) and written (knowledge.writer). What was told passes through them in its order, and the
+queues between them are short, so memory does not grow with the source.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
 
-import numpy as np
 import psycopg
-from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from knowledge import chunking, parsing
 from knowledge.chunking import Chunk, embedding_text
-from knowledge.cutting import CutDocument, Embedders, cut_document
+from knowledge.cutting import Embedders
 from knowledge.database import Database
-from knowledge.documents import Documents, NewDocument, StoredDocument
-from knowledge.errors import (
-    EmptyDocumentError,
-    IndexingStoppedError,
-    ParsingError,
-    SourceBusyError,
-    SourceError,
-)
-from knowledge.parsing.process import ParserProcess
-from knowledge.report import Progress, Report, Tally, counts
-from knowledge.sources import Change, Checkpoint, Removed, Skipped, Source, SourceDocument
+from knowledge.documents import Documents
+from knowledge.errors import IndexingStoppedError, SourceBusyError
+from knowledge.failures import Failures
+from knowledge.reader import Reader
+from knowledge.report import Progress, Report, Tally
+from knowledge.sources import Retelling, Source
 from knowledge.sources.registered import RegisteredSource
+from knowledge.telling import Telling
+from knowledge.work import Flight, Item, Queue, Work, ends
+from knowledge.writer import Writer
 
 __all__ = ["Embedders", "Progress", "Report", "sync"]
 
@@ -43,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 _SLICE_CHUNKS = 128  # embedded at once: enough to sort by length, few enough to show progress
 _WAITING_DOCUMENTS = 32  # between two stages: more only takes memory
-_TRIES = 3
 
 
 async def sync(
@@ -57,11 +52,13 @@ async def sync(
 ) -> Report:
     """Bring the index in step with `source`. What has not changed is not touched.
 
-    Killed at any moment, it leaves whole documents, and the next run does the rest. A document
-    that cannot be read is reported and stops nothing.
+    Killed at any moment, it leaves whole documents, and the next run does the rest, from the last
+    checkpoint that the source gave. A document that cannot be read is reported, stops nothing and
+    is tried again by the next run.
 
     Raises:
-        SourceBusyError: another process is at it. SourceError: the source cannot be read at all.
+        SourceBusyError: another process is at it. SourceError: the source cannot be read, or broke
+        off; what it told before that is written.
         IndexingStoppedError: the database is gone or full.
     """
     tally = Tally(progress)
@@ -117,20 +114,6 @@ async def _unlock(connection: AsyncConnection, key: dict[str, str]) -> None:
 
 
 @dataclass(slots=True)
-class _Work:
-    """A document on its way through the stages."""
-
-    origin: SourceDocument
-    content_hash: str
-    acl_id: int
-    cut: CutDocument
-    vectors: dict[int, dict[int, NDArray[np.float32]]] = field(default_factory=dict)
-
-
-_Queue = asyncio.Queue[_Work | None]  # None: nothing more will come
-
-
-@dataclass(slots=True)
 class _Run:
     """One run of `sync`."""
 
@@ -141,128 +124,69 @@ class _Run:
     width_tokens: int
     tally: Tally
     models: dict[str, int] = field(default_factory=dict)
-    stored: dict[str, StoredDocument] = field(default_factory=dict)
-    emptied: set[str] = field(default_factory=set)
 
     async def whole(self) -> None:
         """The run from the first look to the last word."""
         self.models = await self.documents.prepare(
             [(embedder.name, embedder.dimensions) for embedder, _ in self.embedders]
         )
-        self.stored = await self.documents.stored()
-        cursor = await self.documents.cursor()
-        changes = [change async for change in self.source.changes(cursor)]
-        checkpoint = next(change for change in changes if isinstance(change, Checkpoint))
-        self._refuse_to_empty(changes, checkpoint)
-        listed = [change for change in changes if isinstance(change, SourceDocument)]
-        skipped = [change for change in changes if isinstance(change, Skipped)]
-        report = self.tally.report
-        report.seen = len(listed) + len(skipped)
-        report.skipped += [(change.key, change.reason) for change in skipped]
-        self.tally.documents_total = len(listed)
-        await self._stages(listed)
-        gone = self._gone(changes, checkpoint)
-        if gone:
-            report.removed = await self.documents.remove(sorted(gone))
-        # What failed must be told again by the next run.
-        await self.documents.remember(
-            checkpoint.cursor,
-            keep_cursor=bool(report.failed),
-            report=counts(self.tally.finished()),
+        place = await self.documents.place()
+        cursor = place.cursor if place.recipe == self._recipe() else None
+        # Of a telling from the beginning over documents that are there, only the end knows which
+        # of them are gone: a run that went on from its middle would never learn it.
+        resumable = cursor is not None or not await self.documents.count()
+        telling = Telling(self.source, cursor, await self.documents.failed(), self.tally)
+        await self._stages(telling, resumable=resumable)
+
+    def _recipe(self) -> str:
+        """All that decides, beside its bytes, what becomes of a document; one line each."""
+        versions = f"{parsing.VERSION} {chunking.VERSION} {self.width_tokens}"
+        return "\n".join([versions, *(embedder.name for embedder, _ in self.embedders)])
+
+    async def _stages(self, telling: Telling, *, resumable: bool) -> None:
+        recipe, flight, principals = self._recipe(), Flight(), self.registered.principals
+        failures = Failures(
+            self.registered.name,
+            frozenset(principals),
+            self.documents,
+            self.tally,
+            asked_again=isinstance(self.source, Retelling),
         )
-
-    def _refuse_to_empty(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
-        """A folder that is not mounted looks empty; that must not empty the index."""
-        if self.stored and checkpoint.complete and len(changes) == 1:
-            raise SourceError(
-                f"{self.source.location} is empty, but {len(self.stored)} documents of it are "
-                "indexed. Check that it is there (mounted?); to remove them all, remove the source."
-            )
-
-    def _gone(self, changes: Sequence[Change], checkpoint: Checkpoint) -> set[str]:
-        """What the source has told to be gone, or, having told all, has not named."""
-        gone = {change.key for change in changes if isinstance(change, Removed)} | self.emptied
-        if checkpoint.complete:
-            named = {change.key for change in changes if isinstance(change, SourceDocument)}
-            unread = tuple(c.key for c in changes if isinstance(c, Skipped) and c.unreadable)
-            gone |= {key for key in self.stored if key not in named and not key.startswith(unread)}
-        return gone & self.stored.keys()
-
-    async def _stages(self, listed: Sequence[SourceDocument]) -> None:
-        read, embedded = _Queue(_WAITING_DOCUMENTS), _Queue(_WAITING_DOCUMENTS)
+        shared = (self.documents, failures, self.tally, flight)
+        reader = Reader(
+            *shared,
+            location=self.source.location,
+            embedders=self.embedders,
+            width_tokens=self.width_tokens,
+            recipe=recipe,
+        )
+        writer = Writer(*shared, recipe=recipe, resumable=resumable, unread=reader.unread)
+        read, embedded = Queue(_WAITING_DOCUMENTS), Queue(_WAITING_DOCUMENTS)
         try:
             async with asyncio.TaskGroup() as stages:
-                stages.create_task(self._read(listed, read))
+                stages.create_task(telling.tell())
+                stages.create_task(reader.read(telling, read))
                 stages.create_task(self._embed(read, embedded))
-                stages.create_task(self._write(embedded))
+                stages.create_task(writer.write(embedded))
         except BaseExceptionGroup as group:
             raise _first(group) from group
 
-    async def _read(self, listed: Sequence[SourceDocument], read: _Queue) -> None:
-        async with ParserProcess() as parser:
-            for origin in listed:
-                try:
-                    work = await self._changed(origin, parser)
-                except EmptyDocumentError as error:
-                    self.emptied.add(origin.key)
-                    self.tally.report.skipped.append((origin.key, str(error)))
-                    self.tally.done(origin.key)
-                except (ParsingError, SourceError) as error:
-                    self._fail(origin.key, str(error))
-                else:
-                    if work:
-                        await read.put(work)
-        await read.put(None)
-
-    async def _changed(self, origin: SourceDocument, parser: ParserProcess) -> _Work | None:
-        """The document cut into chunks, or None where the index has it already."""
-        stored = self.stored.get(origin.key)
-        raw = None if origin.fingerprint and stored else await origin.load()
-        content_hash = self._hash(origin, raw)
-        readers = origin.principals or frozenset(self.registered.principals)
-        acl_id = await self.documents.acl(readers)
-        if stored and stored.content_hash == content_hash:
-            await self._unchanged(origin, stored, acl_id)
-            return None
-        if raw is None:
-            raw = await origin.load()
-        parsed = await parser.parse(raw, origin.key, origin.media_type)
-        cut = await asyncio.to_thread(cut_document, parsed, self.embedders, self.width_tokens)
-        return _Work(origin, content_hash, acl_id, cut)
-
-    async def _unchanged(self, origin: SourceDocument, stored: StoredDocument, acl_id: int) -> None:
-        if stored.acl_id == acl_id:
-            self.tally.report.unchanged += 1
-        else:
-            await self.documents.change_readers(stored.id, acl_id)
-            self.tally.report.changed += 1
-        self.tally.done(origin.key)
-
-    def _hash(self, origin: SourceDocument, raw: bytes | None) -> str:
-        """Changes with the bytes and with everything that decides what becomes of them."""
-        parts = [
-            origin.fingerprint or hashlib.sha256(raw or b"").hexdigest(),
-            f"{parsing.VERSION} {chunking.VERSION} {self.width_tokens}",
-            *(embedder.name for embedder, _ in self.embedders),
-            origin.media_type,
-            origin.title or "",
-            origin.url or "",
-            origin.base_url or "",
-        ]
-        return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
-
-    async def _embed(self, read: _Queue, embedded: _Queue) -> None:
-        more = True
-        while more:
-            group, more = await _next_group(read)
-            places = [(work, chunk) for work in group for chunk in work.cut.chunks]
+    async def _embed(self, read: Queue, embedded: Queue) -> None:
+        group: list[Item] = []
+        while not (group and ends(group[-1])):
+            group = await _next_group(read)
+            places = [
+                (work, chunk)
+                for work in group
+                if isinstance(work, Work)
+                for chunk in work.cut.chunks
+            ]
             for start in range(0, len(places), _SLICE_CHUNKS):
                 await self._embed_slice(places[start : start + _SLICE_CHUNKS])
-            for work in group:
-                await embedded.put(work)
-        await embedded.put(None)
+            for item in group:
+                await embedded.put(item)
 
-    async def _embed_slice(self, places: Sequence[tuple[_Work, Chunk]]) -> None:
+    async def _embed_slice(self, places: Sequence[tuple[Work, Chunk]]) -> None:
         for embedder, takes in self.embedders:
             taken = [(w, c) for w, c in places if takes(w.cut.languages[c.position])]
             if not taken:
@@ -272,71 +196,16 @@ class _Run:
                 work.vectors.setdefault(self.models[embedder.name], {})[chunk.position] = vector
         self.tally.embedded(len(places), places[-1][0].origin.key)
 
-    async def _write(self, embedded: _Queue) -> None:
-        report = self.tally.report
-        while (work := await embedded.get()) is not None:
-            key = work.origin.key
-            try:
-                await self._write_one(_new(work))
-            except (DBAPIError, psycopg.Error) as error:
-                cause = _cause(error)
-                if not isinstance(cause, psycopg.DataError | psycopg.errors.ProgramLimitExceeded):
-                    raise
-                self._fail(key, f"Postgres refuses it ({cause.diag.message_primary or cause}).")
-                continue
-            if key in self.stored:
-                report.changed += 1
-            else:
-                report.added += 1
-            report.chunks += len(work.cut.chunks)
-            self.tally.done(key)
 
-    async def _write_one(self, document: NewDocument) -> None:
-        for attempt in range(_TRIES):
-            try:
-                return await self.documents.write(document)
-            except (DBAPIError, psycopg.Error) as error:
-                # Two sources with the same readers count their chunks in the same rows.
-                deadlock = isinstance(_cause(error), psycopg.errors.DeadlockDetected)
-                if not deadlock or attempt == _TRIES - 1:
-                    raise
-        return None
-
-    def _fail(self, key: str, reason: str) -> None:
-        logger.warning(
-            "A document was not indexed.",
-            extra={"action": "document_failed", "source": self.registered.name, "key": key},
-        )
-        self.tally.failed(key, reason)
-
-
-async def _next_group(read: _Queue) -> tuple[list[_Work], bool]:
-    """The documents that wait, up to about a slice of chunks; False: nothing more will come."""
-    group: list[_Work] = []
-    while not group or (sum(len(w.cut.chunks) for w in group) < _SLICE_CHUNKS and read.qsize()):
-        work = await read.get()
-        if work is None:
-            return group, False
-        group.append(work)
-    return group, True
-
-
-def _new(work: _Work) -> NewDocument:
-    url = work.origin.url
-    if work.cut.url:
-        joined = urljoin(work.origin.base_url or "", work.cut.url)
-        url = joined if "://" in joined else url
-    return NewDocument(
-        origin=work.origin,
-        title=work.cut.title,
-        url=url,
-        language=work.cut.language,
-        content_hash=work.content_hash,
-        acl_id=work.acl_id,
-        chunks=work.cut.chunks,
-        languages=work.cut.languages,
-        vectors=work.vectors,
-    )
+async def _next_group(read: Queue) -> list[Item]:
+    """What waits, up to about a slice of chunks; the end comes as the last one of its group."""
+    group: list[Item] = []
+    chunks = 0
+    while not group or (chunks < _SLICE_CHUNKS and read.qsize() and not ends(group[-1])):
+        item = await read.get()
+        group.append(item)
+        chunks += len(item.cut.chunks) if isinstance(item, Work) else 0
+    return group
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
