@@ -6,6 +6,7 @@ from typing import Any
 from knowledge.errors import SourceError
 from knowledge.sources.folder import FOLDER, FolderSource
 from knowledge.sources.kind import Kind
+from knowledge.sources.notion import NOTION
 from knowledge.sources.source import (
     Change,
     Checkpoint,
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (FOLDER,)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (FOLDER, NOTION)}
 
 
 def load_source(

@@ -6,10 +6,12 @@ A new kind adds a file with its world and one line here; `test_source_contract.p
 from collections.abc import Mapping
 
 from tests.worlds.folder import FolderWorld
+from tests.worlds.notion import NotionWorld
 from tests.worlds.world import World
 
 __all__ = ["WORLDS", "World"]
 
 WORLDS: Mapping[str, type[World]] = {
     "folder": FolderWorld,
+    "notion": NotionWorld,
 }

@@ -81,7 +81,7 @@ def _rollup(value: Json) -> str:
     return value_of(value)
 
 
-def _yes_or_no(value: bool) -> str:  # noqa: FBT001 - it is the value itself
+def _yes_or_no(value: bool) -> str:
     return "yes" if value else "no"
 
 
@@ -101,7 +101,7 @@ _VALUES: Mapping[str, Callable[[Any], str]] = {
     "url": str,
     "email": str,
     "phone_number": str,
-    "formula": lambda value: value_of(value),
+    "formula": value_of,
     "rollup": _rollup,
     "created_by": _name,
     "last_edited_by": _name,

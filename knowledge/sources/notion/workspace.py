@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from notion_client import APIResponseError, AsyncClient
+from notion_client import AsyncClient
+from notion_client.errors import HTTPResponseError
 
 from knowledge.errors import SourceError
 from knowledge.sources.kind import Options
@@ -105,7 +106,7 @@ class NotionSource:
                     retry=False,
                     timeout_ms=int(self.vendor.patience.timeout_seconds * 1000),
                 )
-            except APIResponseError as error:
+            except HTTPResponseError as error:
                 raise _explained(error) from error
 
 
@@ -133,7 +134,7 @@ def title_of(item: Json) -> str:
     return ""
 
 
-def _explained(error: APIResponseError) -> SourceError:
+def _explained(error: HTTPResponseError) -> SourceError:
     match str(getattr(error.code, "value", error.code)):
         case "unauthorized":
             return SourceError(
@@ -153,9 +154,7 @@ def _explained(error: APIResponseError) -> SourceError:
             )
         case "rate_limited":
             return SourceError("Notion takes no more requests for now. Index again in a while.")
-    return SourceError(
-        f"Notion answers {error.status}: {error}. Index again; nothing was removed."
-    )
+    return SourceError(f"Notion answers {error.status}: {error}. Index again; nothing was removed.")
 
 
 def open_workspace(location: str, options: Options) -> NotionSource:
