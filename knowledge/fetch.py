@@ -55,7 +55,7 @@ class Response:
     """The address that was asked last."""
     status: int
     headers: Mapping[str, str]
-    """By name, in whatever case."""
+    """By name, in whatever case; what came more than once is joined by commas."""
     body: bytes = b""
     """Unpacked; empty where it was not wanted."""
     redirect: str | None = None
@@ -134,7 +134,7 @@ class Fetcher:
     async def _one(self, url: URL, headers: CIMultiDict[str], wanted: Wanted | None) -> Response:
         self._door.check(url)
         async with self._opened().get(url, headers=headers, allow_redirects=False) as raw:
-            response = Response(str(url), raw.status, raw.headers.copy(), redirect=_target(raw))
+            response = Response(str(url), raw.status, _headers(raw), redirect=_target(raw))
             if response.redirect is None and (wanted is None or wanted(response)):
                 body = await self._body(raw)
                 return Response(response.url, response.status, response.headers, body)
@@ -270,6 +270,10 @@ def _target(raw: aiohttp.ClientResponse) -> str | None:
     if raw.status not in _REDIRECTS or not location:
         return None
     return str(raw.url.join(URL(location)))
+
+
+def _headers(raw: aiohttp.ClientResponse) -> Mapping[str, str]:
+    return CIMultiDict((name, ", ".join(raw.headers.getall(name))) for name in set(raw.headers))
 
 
 def _carried(headers: CIMultiDict[str], *, same_origin: bool) -> CIMultiDict[str]:

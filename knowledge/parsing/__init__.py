@@ -5,6 +5,7 @@ file may take minutes or crash a parser's C library.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from knowledge.errors import EmptyDocumentError, ParsingError
 from knowledge.parsing.characters import visible
@@ -33,7 +34,13 @@ def parse(raw: bytes, name: str, media_type: str) -> ParsedDocument:
 
 def _reader(media_type: str, name: str) -> Callable[[bytes, str], ParsedDocument]:
     """The reader of a type; each is imported when the first such document comes."""
-    match media_type.partition(";")[0]:
+    kind, *parameters = [part.strip() for part in media_type.split(";")]
+    if kind == "text/html" and "profile=page" in parameters:
+        from knowledge.parsing.web import parse_web_page
+
+        said = [part[len("charset=") :] for part in parameters if part.startswith("charset=")]
+        return partial(parse_web_page, charset=said[0] if said else None)
+    match kind:
         case "text/markdown":
             from knowledge.parsing.markdown import parse_markdown as reader
         case "text/html" | "application/xhtml+xml":
@@ -42,13 +49,13 @@ def _reader(media_type: str, name: str) -> Callable[[bytes, str], ParsedDocument
             from knowledge.parsing.pdf import parse_pdf as reader
         case "text/csv" | "text/tab-separated-values":
             from knowledge.parsing.sheets import parse_csv as reader
-        case kind if kind.endswith(".spreadsheetml.sheet"):
+        case _ if kind.endswith(".spreadsheetml.sheet"):
             from knowledge.parsing.sheets import parse_xlsx as reader
-        case kind if kind.endswith(".wordprocessingml.document"):
+        case _ if kind.endswith(".wordprocessingml.document"):
             from knowledge.parsing.office import parse_docx as reader
-        case kind if kind.endswith(".presentationml.presentation"):
+        case _ if kind.endswith(".presentationml.presentation"):
             from knowledge.parsing.office import parse_pptx as reader
-        case kind if kind.startswith("text/"):
+        case _ if kind.startswith("text/"):
             from knowledge.parsing.plain import parse_text as reader
         case other:
             raise ParsingError(f"{name} is of a type that is not read ({other}).")

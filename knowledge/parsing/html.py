@@ -34,7 +34,7 @@ class _Converter(MarkdownConverter):
 
 def parse_html(raw: bytes, name: str) -> ParsedDocument:
     """An HTML page without its navigation."""
-    soup = BeautifulSoup(_decode(raw, name), "lxml")
+    soup = BeautifulSoup(decode_html(raw, name), "lxml")
     title = _title(soup) or title_of_name(name)
     canonical = soup.find("link", rel="canonical")
     url = str(canonical.get("href") or "") if isinstance(canonical, Tag) else ""
@@ -47,13 +47,18 @@ def html_markdown(html: str) -> str:
     return _markdown(BeautifulSoup(html, "lxml"))
 
 
-def _decode(raw: bytes, name: str) -> str:
+def decode_html(raw: bytes, name: str, charset: str | None = None) -> str:
+    """The text of HTML: as the server says (`charset`), as it says itself, or by a look at it.
+
+    Raises ParsingError when it is not text.
+    """
     declared = _META_CHARSET.search(raw[:2048])
-    if declared:
-        try:
-            return raw.decode(declared[1].decode())
-        except (LookupError, UnicodeDecodeError):
-            pass  # a wrong declaration: look at the bytes
+    for said in (charset, declared[1].decode() if declared else None):
+        if said and not raw.startswith(b"\xef\xbb\xbf"):
+            try:
+                return raw.decode(said)
+            except (LookupError, UnicodeDecodeError):
+                pass  # a wrong declaration
     return decode(raw, name)
 
 

@@ -16,6 +16,7 @@ from knowledge.sources.source import (
     Source,
     SourceDocument,
 )
+from knowledge.sources.web import WEB
 
 __all__ = [
     "KINDS",
@@ -32,7 +33,14 @@ __all__ = [
 ]
 
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (FOLDER, NOTION)}
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        FOLDER,
+        NOTION,
+        WEB,
+    )
+}
 
 
 def load_source(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tests.worlds.folder import FolderWorld
 from tests.worlds.notion import NotionWorld
+from tests.worlds.web import WebWorld
 from tests.worlds.world import World
 
 __all__ = ["WORLDS", "World"]
@@ -14,4 +15,5 @@ __all__ = ["WORLDS", "World"]
 WORLDS: Mapping[str, type[World]] = {
     "folder": FolderWorld,
     "notion": NotionWorld,
+    "web": WebWorld,
 }
