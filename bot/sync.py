@@ -19,6 +19,7 @@ from knowledge.sources.registered import (
     register_source,
     registered_sources,
 )
+from knowledge.upkeep import keep_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ async def index_sources(
     if not wanted:
         return []
     models = policy(embedders or await load_embedders(settings))
-    return [
+    indexed = [
         await _index(
             settings,
             database,
@@ -109,6 +110,8 @@ async def index_sources(
         )
         for source in wanted
     ]
+    await keep_up(database)
+    return indexed
 
 
 async def _index(

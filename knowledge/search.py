@@ -1,8 +1,8 @@
 """The only reader of chunks: what is found for a question, within what its reader may see.
 
-One statement (search.sql) ranks by meaning (exact, over every vector that the reader may see) and
-by words (BM25 over `posting`), and fuses both by weighted reciprocal rank. Figures behind the
-defaults of `Weights` are in docs/LOG.md.
+One statement (search.sql) ranks by meaning and by words (BM25 over `posting`), and fuses both by
+weighted reciprocal rank. It is exact for a reader of few chunks; knowledge/plan.py says how one of
+many is served. Figures behind the defaults of `Weights` are in docs/LOG.md.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,14 +20,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from knowledge.database import Database
 from knowledge.embedding import Embedder
 from knowledge.languages import CONFIGURATIONS, ENGLISH, UNKNOWN, configuration, detect
+from knowledge.plan import STATEMENTS, Limits, Plan, VectorIndex, choose
 from knowledge.postings import split_text, storable
-from knowledge.statements import read_statements
 
 logger = logging.getLogger(__name__)
 
-_STATEMENTS = read_statements(Path(__file__).with_name("search.sql"))
-_SEARCH = sql(_STATEMENTS["search"])
-_VISIBLE_LANGUAGES = sql(_STATEMENTS["visible_languages"])
+_VISIBLE_LANGUAGES = sql(STATEMENTS["visible_languages"])
+_VECTOR_INDEXES = sql(STATEMENTS["vector_indexes"])
+_SET = sql(
+    "SELECT set_config(name, value, true) "
+    "FROM unnest(CAST(:names AS text[]), CAST(:values AS text[])) AS given (name, value)"
+)
 
 LONGEST_QUESTION = 4000  # characters; no embedder reads more, and each word costs a look-up
 
@@ -116,6 +118,7 @@ class _Asked:
     words: str
     pairs: list[str]
     rankings: tuple[_Ranking, ...]
+    visible: Mapping[str, int]  # chunks by language
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class Search:
     database: Database
     embedders: Sequence[Embedder] = ()
     weights: Weights = field(default_factory=Weights)
+    limits: Limits = field(default_factory=Limits)
 
     async def search(
         self, question: str, asker_principals: frozenset[str], *, k: int = 10
@@ -154,7 +158,8 @@ class Search:
             return Results((), Signals(UNKNOWN, sum(languages.values()), {}, None, None, 0.0))
         asked = await self.prepare(question, languages)
         async with self.database.acting_as(asker_principals) as connection:
-            return await self.run(connection, asked, k)
+            plan = await self.plan(connection, asked, k)
+            return await self.run(connection, asked, k, plan)
 
     async def prepare(self, question: str, languages: Mapping[str, int]) -> _Asked:
         """Detect the question's language, split it and embed it, all that needs no rights."""
@@ -168,7 +173,7 @@ class Search:
             _Ranking(embedder.name, vector[0], weight, reads)
             for (embedder, weight, reads), vector in zip(chosen, vectors, strict=True)
         )
-        return _Asked(language, words, list(dict.fromkeys(pairs)), rankings)
+        return _Asked(language, words, list(dict.fromkeys(pairs)), rankings, languages)
 
     def _choose(
         self, language: str, question: str, languages: Mapping[str, int]
@@ -184,15 +189,44 @@ class Search:
             return [english, (last, self.weights.multilingual, None)]
         return [(last, self.weights.dense, None)]
 
-    async def run(self, connection: AsyncConnection, asked: _Asked, k: int) -> Results:
+    async def plan(self, connection: AsyncConnection, asked: _Asked, k: int) -> Plan:
+        """How to run the statement for this reader: exactly, or by what is indexed."""
+        visible = sum(asked.visible.values())
+        indexes = {}
+        if visible > self.limits.exact_chunks:
+            wanted = {ranking.model for ranking in asked.rankings}
+            for row in await connection.execute(_VECTOR_INDEXES):
+                if row.name in wanted:
+                    indexes[row.name] = VectorIndex(row.model_id, row.dimensions, row.vectors)
+        return choose(visible, indexes, self._depth(k), self.limits)
+
+    async def run(self, connection: AsyncConnection, asked: _Asked, k: int, plan: Plan) -> Results:
         """Run the statement in a transaction that acts as the reader."""
-        rows = (await connection.execute(_SEARCH, self._parameters(asked, k))).all()
+        if plan.settings:
+            names, values = list(plan.settings), list(plan.settings.values())
+            await connection.execute(_SET, {"names": names, "values": values})
+        rows = await self._rows(connection, asked, k, plan)
+        if plan.indexes and _falls_short(rows[0], asked, k):
+            logger.warning(
+                "The index of vectors found too few; all visible vectors are compared.",
+                extra={"action": "nearest_fell_short", "visible": rows[0].visible_chunks},
+            )
+            rows = await self._rows(connection, asked, k, plan.without_indexes())
         if len(rows[0].models) < len(asked.rankings):
             logger.warning(
                 "An embedder has no vectors in this database; its ranking is left out.",
                 extra={"action": "embedder_without_vectors"},
             )
         return _results(asked.language, rows)
+
+    async def _rows(
+        self, connection: AsyncConnection, asked: _Asked, k: int, plan: Plan
+    ) -> Sequence[Any]:
+        parameters = self._parameters(asked, k) | plan.parameters
+        return (await connection.execute(plan.statement, parameters)).all()
+
+    def _depth(self, k: int) -> int:
+        return max(self.weights.depth, k)
 
     def _parameters(self, asked: _Asked, k: int) -> dict[str, Any]:
         rankings = asked.rankings
@@ -211,7 +245,6 @@ class Search:
             "model_languages": [ranking.language for ranking in rankings],
             "lexical_weight": weights.lexical,
             "rank_constant": weights.rank_constant,
-            "depth": max(weights.depth, k),
             "k1": weights.k1,
             "b": weights.b,
             "k": k,
@@ -220,6 +253,18 @@ class Search:
 
 def _halfvec(vector: NDArray[np.float32]) -> str:
     return "[" + ",".join(map(str, vector.tolist())) + "]"
+
+
+def _falls_short(first: Any, asked: _Asked, k: int) -> bool:
+    """Whether a ranking by meaning has fewer than k chunks although its reader sees more."""
+    found = dict(zip(first.models, first.nearest, strict=True))
+    for ranking in asked.rankings:
+        visible = sum(asked.visible.values())
+        if ranking.language is not None:
+            visible = asked.visible.get(ranking.language, 0)
+        if found.get(ranking.model, k) < min(k, visible):
+            return True
+    return False
 
 
 def _results(language: str, rows: Sequence[Any]) -> Results:

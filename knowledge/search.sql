@@ -13,7 +13,8 @@ FROM unnest(CAST(:pair_numbers AS int[]), CAST(:pairs AS text[])) AS given (numb
 GROUP BY 1, 2
 
 -- search --
--- The best chunks for a question: exact dense ranking and BM25, fused by weighted reciprocal rank.
+-- The best chunks for a question: a dense ranking and BM25, fused by weighted reciprocal rank.
+-- {words} and {meaning} are filled in by knowledge/plan.py with one of the parts below.
 WITH reader AS MATERIALIZED (
     -- Beside the policies an explicit predicate: an array that the indexes on acl_id can use.
     SELECT ARRAY(SELECT readable_acls()) AS acls
@@ -47,28 +48,9 @@ WITH reader AS MATERIALIZED (
     UNION
     SELECT concept.number, c.average_length, term_key(c.configuration, concept.pair)
     FROM collection c JOIN concept ON concept.pair IS NOT NULL
-), matched AS MATERIALIZED (
-    -- OFFSET 0 keeps one index scan a term: with old statistics the planner would scan every posting.
-    SELECT asked.number, p.chunk_id,
-           p.frequency / (p.frequency + CAST(:k1 AS float8)
-               * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.length / asked.average_length)) AS saturation
-    FROM asked CROSS JOIN LATERAL (
-        SELECT chunk_id, frequency, length FROM posting
-        WHERE term = asked.term AND acl_id = ANY ((SELECT acls FROM reader)::int[]) OFFSET 0
-    ) AS p
-), rarity AS MATERIALIZED (
-    SELECT number, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
-    FROM size CROSS JOIN (
-        SELECT concept.number, least(coalesce(m.chunks, 0), (SELECT chunks FROM size)) AS frequency
-        FROM concept LEFT JOIN (SELECT number, count(*) AS chunks FROM matched GROUP BY number) m
-        USING (number)
-    ) AS counted
-), scored AS MATERIALIZED (
-    SELECT m.chunk_id, sum(r.idf * m.saturation) AS bm25, sum(r.idf) AS covered
-    FROM matched m JOIN rarity r USING (number) GROUP BY m.chunk_id
-), lexical AS MATERIALIZED (
+), {words}, lexical AS MATERIALIZED (
     SELECT chunk_id, bm25, row_number() OVER (ORDER BY bm25 DESC, chunk_id) AS rank
-    FROM scored ORDER BY bm25 DESC, chunk_id LIMIT :depth
+    FROM (SELECT chunk_id, bm25 FROM scored ORDER BY bm25 DESC, chunk_id LIMIT {depth}) AS best
 ), model AS MATERIALIZED (
     -- A model that has no vectors here falls out: its ranking is missing, not the answer.
     SELECT em.id AS model_id, em.name, CAST(vector AS halfvec) AS vector, weight, language, number
@@ -77,13 +59,7 @@ WITH reader AS MATERIALIZED (
          WITH ORDINALITY AS given (name, vector, weight, language, number)
     JOIN embedding_model em USING (name)
 ), dense AS MATERIALIZED (
-    SELECT model.number, model.weight, found.chunk_id, found.cosine,
-           row_number() OVER (PARTITION BY model.number ORDER BY found.cosine DESC, found.chunk_id) AS rank
-    FROM model CROSS JOIN LATERAL (
-        SELECT e.chunk_id, -(e.vector <#> model.vector) AS cosine FROM embedding e
-        WHERE e.model_id = model.model_id AND e.acl_id = ANY ((SELECT acls FROM reader)::int[])
-        ORDER BY e.vector <#> model.vector, e.chunk_id LIMIT :depth
-    ) AS found
+    {meaning}
 ), ranked AS MATERIALIZED (
     SELECT chunk_id, sum(points) AS points, bool_or(is_lexical) AS is_lexical FROM (
         SELECT chunk_id, CAST(:lexical_weight AS float8) / (CAST(:rank_constant AS float8) + rank) AS points,
@@ -100,9 +76,24 @@ WITH reader AS MATERIALIZED (
                     THEN CAST(:lexical_weight AS float8) ELSE 0 END
                + (SELECT coalesce(sum(weight), 0) FROM model
                   WHERE model.language IS NULL OR model.language = c.language)) AS score
-    FROM ranked r
-    JOIN chunk c ON c.id = r.chunk_id AND c.acl_id = ANY ((SELECT acls FROM reader)::int[])
+    FROM ranked r CROSS JOIN LATERAL (
+        -- One look-up a chunk: joined, the planner would read all chunks.
+        SELECT language FROM chunk
+        WHERE id = r.chunk_id AND (acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE OFFSET 0
+    ) AS c
     ORDER BY score DESC, r.chunk_id LIMIT :k
+), worded AS MATERIALIZED (
+    -- The words of the hits; also of those that were found by their meaning.
+    SELECT f.chunk_id, sum(r.idf) AS covered,
+           sum(r.idf * p.frequency / (p.frequency + CAST(:k1 AS float8)
+               * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.length / a.average_length)) ORDER BY number) AS bm25
+    FROM fused f CROSS JOIN LATERAL (
+        SELECT term, frequency, length FROM posting
+        WHERE chunk_id = f.chunk_id AND term = ANY (ARRAY(SELECT term FROM asked))
+          AND (acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE OFFSET 0
+    ) AS p
+    JOIN asked a USING (term) JOIN rarity r USING (number)
+    GROUP BY f.chunk_id
 ), hit AS (
     SELECT f.chunk_id, f.score, s.bm25, s.covered, c.document_id, d.key, d.title, d.url,
            c.heading_path, c.page, c.position, c.text, c.language, c.acl_id, d.modified_at,
@@ -110,11 +101,15 @@ WITH reader AS MATERIALIZED (
             JOIN embedding e ON e.model_id = model.model_id AND e.chunk_id = f.chunk_id
             ORDER BY model.number LIMIT 1) AS cosine
     FROM fused f
-    JOIN chunk c ON c.id = f.chunk_id AND c.acl_id = ANY ((SELECT acls FROM reader)::int[])
-    JOIN document d ON d.id = c.document_id AND d.acl_id = ANY ((SELECT acls FROM reader)::int[])
-    LEFT JOIN (
-        SELECT * FROM scored WHERE chunk_id = ANY (ARRAY(SELECT chunk_id FROM fused))
-    ) AS s ON s.chunk_id = f.chunk_id
+    CROSS JOIN LATERAL (
+        SELECT * FROM chunk
+        WHERE id = f.chunk_id AND (acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE OFFSET 0
+    ) AS c
+    CROSS JOIN LATERAL (
+        SELECT * FROM document
+        WHERE id = c.document_id AND (acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE OFFSET 0
+    ) AS d
+    LEFT JOIN worded s ON s.chunk_id = f.chunk_id
 ), signal AS (
     SELECT (SELECT chunks FROM size)::bigint AS visible_chunks,
            (SELECT sum(idf) FROM rarity) AS asked_idf,
@@ -122,7 +117,9 @@ WITH reader AS MATERIALIZED (
            (SELECT max(bm25) FROM lexical WHERE rank = 2) AS second_bm25,
            ARRAY(SELECT name FROM model ORDER BY number) AS models,
            ARRAY(SELECT max(cosine) FROM dense RIGHT JOIN model USING (number)
-                 GROUP BY number ORDER BY number) AS top_cosines
+                 GROUP BY number ORDER BY number) AS top_cosines,
+           ARRAY(SELECT count(dense.chunk_id) FROM dense RIGHT JOIN model USING (number)
+                 GROUP BY number ORDER BY number) AS nearest
 )
 SELECT signal.*, hit.* FROM signal LEFT JOIN hit ON true
 ORDER BY hit.score DESC NULLS LAST, hit.chunk_id
@@ -131,3 +128,112 @@ ORDER BY hit.score DESC NULLS LAST, hit.chunk_id
 -- The languages of what this reader may see, with their numbers of chunks.
 SELECT language, sum(chunks)::bigint AS chunks FROM collection_size
 WHERE acl_id = ANY (ARRAY(SELECT readable_acls())) AND chunks > 0 GROUP BY language
+
+-- every_posting --
+-- Part of a search: BM25 over all postings of the question's words, for a reader of few documents.
+matched AS MATERIALIZED (
+    -- OFFSET 0 keeps one index scan a term: with old statistics the planner would scan every posting.
+    SELECT asked.number, p.chunk_id,
+           p.frequency / (p.frequency + CAST(:k1 AS float8)
+               * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.length / asked.average_length)) AS saturation
+    FROM asked CROSS JOIN LATERAL (
+        SELECT chunk_id, frequency, length FROM posting
+        WHERE term = asked.term AND acl_id = ANY ((SELECT acls FROM reader)::int[]) OFFSET 0
+    ) AS p
+), rarity AS MATERIALIZED (
+    SELECT number, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
+    FROM size CROSS JOIN (
+        SELECT concept.number, least(coalesce(m.chunks, 0), (SELECT chunks FROM size)) AS frequency
+        FROM concept LEFT JOIN (SELECT number, count(*) AS chunks FROM matched GROUP BY number) m
+        USING (number)
+    ) AS counted
+), scored AS MATERIALIZED (
+    SELECT m.chunk_id, sum(r.idf * m.saturation) AS bm25
+    FROM matched m JOIN rarity r USING (number) GROUP BY m.chunk_id
+)
+
+-- rarest_postings --
+-- Part of a search: BM25 of the chunks that have the question's rarer words, for a reader of many documents.
+counted AS MATERIALIZED (
+    -- How many visible chunks have a word, told from a sixteenth of them (the index posting_sample).
+    SELECT asked.number, sum(s.chunks) AS sampled
+    FROM asked CROSS JOIN LATERAL (
+        SELECT count(*) AS chunks FROM posting
+        WHERE term = asked.term AND acl_id = ANY ((SELECT acls FROM reader)::int[]) AND chunk_id % 16 = 0
+    ) AS s
+    GROUP BY asked.number
+), upto AS MATERIALIZED (
+    SELECT number, sampled, 16 * (sum(sampled) OVER rarest_first) AS postings,
+           16 * (sum(sampled) OVER rarest_first - sampled) AS rarer_postings
+    FROM counted WINDOW rarest_first AS (ORDER BY sampled, number)
+), word AS MATERIALIZED (
+    -- Rarest first up to a budget; beyond it only while there are hardly any chunks to rank.
+    SELECT number, sampled, postings <= :postings OR rarer_postings < :fewest_postings AS is_read FROM upto
+), matched AS MATERIALIZED (
+    SELECT asked.number, p.chunk_id,
+           p.frequency / (p.frequency + CAST(:k1 AS float8)
+               * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.length / asked.average_length)) AS saturation
+    FROM asked JOIN word USING (number) CROSS JOIN LATERAL (
+        SELECT chunk_id, frequency, length FROM posting
+        WHERE term = asked.term AND acl_id = ANY ((SELECT acls FROM reader)::int[]) LIMIT :most_postings
+    ) AS p
+    WHERE word.is_read
+), rarity AS MATERIALIZED (
+    SELECT number, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
+    FROM size CROSS JOIN (
+        SELECT concept.number, least((SELECT chunks FROM size),
+               greatest(coalesce(m.chunks, 0), CASE WHEN w.is_read AND m.chunks < :most_postings THEN 0
+                                                    ELSE 16 * w.sampled END)) AS frequency
+        FROM concept LEFT JOIN word w USING (number)
+        LEFT JOIN (SELECT number, count(*) AS chunks FROM matched GROUP BY number) m USING (number)
+    ) AS counted
+), candidate AS MATERIALIZED (
+    SELECT m.chunk_id, sum(r.idf * m.saturation) AS bm25
+    FROM matched m JOIN rarity r USING (number)
+    GROUP BY m.chunk_id ORDER BY bm25 DESC, m.chunk_id LIMIT :candidates
+), common AS MATERIALIZED (
+    SELECT a.term, a.average_length, r.idf
+    FROM asked a JOIN word w USING (number) JOIN rarity r USING (number) WHERE NOT w.is_read
+), scored AS MATERIALIZED (
+    -- What the common words add is looked up in the best candidates alone.
+    SELECT c.chunk_id, c.bm25 + coalesce(sum(common.idf * p.frequency / (p.frequency + CAST(:k1 AS float8)
+               * (1 - CAST(:b AS float8) + CAST(:b AS float8) * p.length / common.average_length))), 0) AS bm25
+    FROM candidate c
+    LEFT JOIN LATERAL (
+        SELECT term, frequency, length FROM posting
+        WHERE chunk_id = c.chunk_id AND term = ANY (ARRAY(SELECT term FROM common))
+          AND (acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE AND EXISTS (SELECT FROM common) OFFSET 0
+    ) AS p ON true
+    LEFT JOIN common ON common.term = p.term
+    GROUP BY c.chunk_id, c.bm25
+)
+
+-- exact_meaning --
+-- Part of a search: the nearest of all vectors that the reader may see.
+SELECT model.number, model.weight, found.chunk_id, found.cosine,
+       row_number() OVER (PARTITION BY model.number ORDER BY found.cosine DESC, found.chunk_id) AS rank
+FROM model CROSS JOIN LATERAL (
+    SELECT e.chunk_id, -(e.vector <#> model.vector) AS cosine FROM embedding e
+    WHERE e.model_id = model.model_id AND e.acl_id = ANY ((SELECT acls FROM reader)::int[])
+    ORDER BY e.vector <#> model.vector, e.chunk_id LIMIT {depth}
+) AS found
+WHERE model.model_id <> ALL (CAST(:indexed AS int[]))
+
+-- nearest_meaning --
+-- Part of a search: the nearest by the index of one model's vectors; the places are filled in with numbers.
+SELECT model.number, model.weight, found.chunk_id, found.cosine,
+       row_number() OVER (ORDER BY found.cosine DESC, found.chunk_id) AS rank
+FROM model CROSS JOIN LATERAL (
+    SELECT e.chunk_id, -(e.vector::halfvec({dimensions}) <#> model.vector::halfvec({dimensions})) AS cosine
+    FROM embedding e
+    WHERE e.model_id = {model_id} AND (e.acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE
+    ORDER BY e.vector::halfvec({dimensions}) <#> model.vector::halfvec({dimensions}) LIMIT {depth}
+) AS found
+WHERE model.model_id = {model_id}
+
+-- vector_indexes --
+-- The models whose vectors have an index that is ready, with their dimensions and numbers of vectors.
+SELECT em.id AS model_id, em.name, em.dimensions, greatest(part.reltuples, 0)::bigint AS vectors
+FROM embedding_model em
+JOIN pg_class part ON part.oid = to_regclass('embedding_' || em.id)
+JOIN pg_index i ON i.indexrelid = to_regclass('embedding_' || em.id || '_nearest') AND i.indisvalid

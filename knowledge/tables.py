@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -175,6 +176,7 @@ posting = Table(
     Column("length", Integer, nullable=False),
     Index("posting_term", "term", "acl_id", postgresql_include=["chunk_id", "frequency", "length"]),
     Index("posting_chunk_id", "chunk_id"),
+    Index("posting_sample", "term", "acl_id", postgresql_where=text("chunk_id % 16 = 0")),
 )
 
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 from sqlalchemy import make_url
 
-from knowledge import search as search_module
 from knowledge.database import APP_ROLE, Database, connect, migrate
 from knowledge.embedded import OWNER, EmbeddedServer, start_embedded
 from knowledge.embedding import Embedder, load_embedder
+from knowledge.plan import Plan
 from knowledge.search import Search
 from tests.search_corpus import Page, add
 
@@ -121,12 +121,12 @@ class Bare:
         self._search = search
         self._connection = psycopg.connect(database.conninfo(APP_ROLE))
         register_vector(self._connection)
-        compiled = search_module._SEARCH.compile(dialect=database.app.dialect)
+        compiled = Plan(100).statement.compile(dialect=database.app.dialect)
         self._statement = str(compiled).encode()
 
     async def parameters(self, question: str) -> dict[str, object]:
         asked = await self._search.prepare(question, {"en": 1})
-        return self._search._parameters(asked, K)
+        return self._search._parameters(asked, K) | Plan(100).parameters
 
     def run(self, parameters: dict[str, object]) -> list[int]:
         with self._connection.transaction():

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy import URL, text
 
-from knowledge import search as search_module
 from knowledge.database import Database
+from knowledge.plan import Plan
 from knowledge.search import Search
 from tests.integration.test_search import Known, as_stored, texts, unit
 from tests.search_corpus import Page, add
@@ -124,12 +124,13 @@ async def test_ranking_by_words_reads_postings_from_the_index_alone(
         owner.execute("VACUUM ANALYZE lorewise.posting")
     asked = await search.prepare("word7 word8", {"en": 1})
     async with database.acting_as({"everyone"}) as connection:
-        explain = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {search_module._SEARCH.text}")
-        parameters = search._parameters(asked, 10)
+        explain = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {Plan(100).statement.text}")
+        parameters = search._parameters(asked, 10) | Plan(100).parameters
         plan = (await connection.execute(explain, parameters)).scalar_one()
     scans = [node for node in _nodes(plan[0]["Plan"]) if node.get("Relation Name") == "posting"]
     assert [(node["Node Type"], node.get("Index Name")) for node in scans] == [
-        ("Index Only Scan", "posting_term")
+        ("Index Only Scan", "posting_term"),
+        ("Index Scan", "posting_chunk_id"),  # of the ten hits
     ]
     assert "term = " in scans[0]["Index Cond"]
     assert scans[0]["Heap Fetches"] == 0
