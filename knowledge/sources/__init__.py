@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from knowledge.errors import SourceError
+from knowledge.sources.confluence import CONFLUENCE
 from knowledge.sources.folder import FOLDER, FolderSource
 from knowledge.sources.kind import Kind
 from knowledge.sources.notion import NOTION
@@ -36,6 +37,7 @@ __all__ = [
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
+        CONFLUENCE,
         FOLDER,
         NOTION,
         WEB,

@@ -18,9 +18,13 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
     """Only for paths that contain this."""
+    text: str | None = None
+    """A body that is not JSON."""
 
     def answer(self) -> web.Response:
         """The fault as a response."""
+        if self.text is not None:
+            return web.Response(text=self.text, status=self.status, content_type="text/html")
         return answer(self.body, self.status, self.headers)
 
 
@@ -82,3 +86,27 @@ class VendorServer:
             return refusal
         response: web.StreamResponse = await handler(request)
         return response
+
+
+class FileHost(VendorServer):
+    """Another host, with files at signed addresses; a token that comes along has leaked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: dict[str, bytes] = {}
+        self.leaked: list[str] = []
+
+    def routes(self) -> list[web.RouteDef]:
+        """The files."""
+        return [web.get("/{name:.+}", self._file)]
+
+    def refusal(self, request: web.Request) -> web.Response | None:
+        """A token is not for this host."""
+        if "Authorization" not in request.headers:
+            return None
+        self.leaked.append(request.path)
+        return answer({"error": "no tokens here"}, 400)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        raw = self.files.get(request.match_info["name"])
+        return web.Response(body=raw) if raw is not None else web.Response(status=404)

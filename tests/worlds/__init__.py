@@ -5,6 +5,7 @@ A new kind adds a file with its world and one line here; `test_source_contract.p
 
 from collections.abc import Mapping
 
+from tests.worlds.confluence import ConfluenceDataCenterWorld, ConfluenceWorld
 from tests.worlds.folder import FolderWorld
 from tests.worlds.notion import NotionWorld
 from tests.worlds.web import WebWorld
@@ -13,6 +14,8 @@ from tests.worlds.world import World
 __all__ = ["WORLDS", "World"]
 
 WORLDS: Mapping[str, type[World]] = {
+    "confluence": ConfluenceWorld,
+    "confluence-data-center": ConfluenceDataCenterWorld,
     "folder": FolderWorld,
     "notion": NotionWorld,
     "web": WebWorld,

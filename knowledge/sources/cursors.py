@@ -1,0 +1,83 @@
+"""The cursor of sources that list what has changed lately, and now and then everything.
+
+A vendor's "changed since" tells neither what was deleted nor whose rights changed, so a full
+listing finds these. It is done part by part (a space, a project), and a run that is cut goes on
+after the last part that was told whole.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+VERSION = 1
+OVERLAP = timedelta(days=1)
+"""Vendors take the time in the account's zone and index with a delay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What this run lists."""
+
+    began: datetime
+    options: str
+    since: datetime | None = None
+    """Only what has changed since then; None: everything."""
+    full_at: datetime | None = None
+    """When everything was last listed."""
+    done: tuple[str, ...] = ()
+    """Parts that a run before, which was cut, has told."""
+
+    @property
+    def resumed(self) -> bool:
+        """A full listing that another run has begun: what it told is not told again."""
+        return bool(self.done)
+
+    def part_done(self, part: str) -> "Listing":
+        """The same, with one part more told."""
+        return Listing(self.began, self.options, done=(*self.done, part))
+
+    def unfinished(self) -> dict[str, Any]:
+        """The cursor from which a full listing goes on."""
+        return {
+            "version": VERSION,
+            "options": self.options,
+            "began": self.began.isoformat(),
+            "done": list(self.done),
+        }
+
+    def finished(self) -> dict[str, Any]:
+        """The cursor for the next run. After a resumed listing the next one lists everything."""
+        cursor = {
+            "version": VERSION,
+            "options": self.options,
+            "since": (self.began - OVERLAP).isoformat(),
+        }
+        full_at = self.full_at if self.since else (None if self.resumed else self.began)
+        return {**cursor, "full_at": full_at.isoformat()} if full_at else cursor
+
+
+def listing_after(
+    cursor: Mapping[str, Any] | None, *, options: Mapping[str, Any], full_hours: float
+) -> Listing:
+    """What to list after a cursor; everything where it is not one of these options'."""
+    now = datetime.now(UTC)
+    digest = hashlib.sha256(
+        json.dumps(dict(options), sort_keys=True, default=str).encode()
+    ).hexdigest()[:16]
+    everything = Listing(now, digest)
+    if not cursor or cursor.get("version") != VERSION or cursor.get("options") != digest:
+        return everything
+    try:
+        if cursor.get("done"):
+            began = datetime.fromisoformat(cursor["began"])
+            return Listing(began, digest, done=tuple(map(str, cursor["done"])))
+        since = datetime.fromisoformat(cursor["since"])
+        full_at = datetime.fromisoformat(cursor["full_at"])
+    except (KeyError, TypeError, ValueError):
+        return everything
+    if now - full_at >= timedelta(hours=full_hours):
+        return everything
+    return Listing(now, digest, since=since, full_at=full_at)
