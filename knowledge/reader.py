@@ -3,11 +3,14 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from knowledge.cutting import Embedders, cut_document
 from knowledge.documents import Documents, StoredDocument
 from knowledge.errors import EmptyDocumentError, ParsingError, SourceError
 from knowledge.failures import Failures
+from knowledge.parsing import ParsedDocument
+from knowledge.parsing.document import title_of_name
 from knowledge.parsing.process import ParserProcess
 from knowledge.report import Tally
 from knowledge.sources import Skipped, SourceDocument
@@ -114,7 +117,7 @@ class Reader:
             return None
         if raw is None:
             raw = await origin.load()
-        parsed = await self._parser.parse(raw, origin.key, origin.media_type)
+        parsed = titled(await self._parser.parse(raw, origin.key, origin.media_type), origin)
         cut = await asyncio.to_thread(cut_document, parsed, self._embedders, self._width_tokens)
         return Work(origin, content_hash, acl_id, cut, stored)
 
@@ -136,3 +139,10 @@ class Reader:
             origin.base_url or "",
         ]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+
+
+def titled(parsed: ParsedDocument, origin: SourceDocument) -> ParsedDocument:
+    """Under its source's title where the document has none: a key may be only a vendor's id."""
+    if not origin.title or parsed.title != title_of_name(origin.key):
+        return parsed
+    return replace(parsed, title=origin.title)

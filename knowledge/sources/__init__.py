@@ -6,6 +6,7 @@ from typing import Any
 from knowledge.errors import SourceError
 from knowledge.sources.confluence import CONFLUENCE
 from knowledge.sources.folder import FOLDER, FolderSource
+from knowledge.sources.google_drive import GOOGLE_DRIVE
 from knowledge.sources.kind import Kind
 from knowledge.sources.notion import NOTION
 from knowledge.sources.source import (
@@ -39,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         CONFLUENCE,
         FOLDER,
+        GOOGLE_DRIVE,
         NOTION,
         WEB,
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tests.worlds.confluence import ConfluenceDataCenterWorld, ConfluenceWorld
 from tests.worlds.folder import FolderWorld
+from tests.worlds.google_drive import GoogleDriveWorld
 from tests.worlds.notion import NotionWorld
 from tests.worlds.web import WebWorld
 from tests.worlds.world import World
@@ -17,6 +18,7 @@ WORLDS: Mapping[str, type[World]] = {
     "confluence": ConfluenceWorld,
     "confluence-data-center": ConfluenceDataCenterWorld,
     "folder": FolderWorld,
+    "google_drive": GoogleDriveWorld,
     "notion": NotionWorld,
     "web": WebWorld,
 }
