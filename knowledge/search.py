@@ -1,8 +1,10 @@
 """The only reader of chunks: what is found for a question, within what its reader may see.
 
 One statement (search.sql) ranks by meaning and by words (BM25 over `posting`), and fuses both by
-weighted reciprocal rank. It is exact for a reader of few chunks; knowledge/plan.py says how one of
-many is served. Figures behind the defaults of `Weights` are in docs/LOG.md.
+the weighted mean of their scores, each scaled to its own best and last place (a convex combination:
+Bruch et al., "An Analysis of Fusion Functions for Hybrid Retrieval", 2023). It is exact for a
+reader of few chunks; knowledge/plan.py says how one of many is served. Figures behind the defaults
+of `Weights` are in docs/LOG.md.
 """
 
 import asyncio
@@ -41,8 +43,7 @@ class Weights:
 
     lexical: float = 1.0
     dense: float = 1.0
-    multilingual: float = 1.0  # where it stands beside the English embedder
-    rank_constant: float = 20.0  # of reciprocal rank fusion
+    multilingual: float = 0.7  # where it stands beside the English embedder
     depth: int = 100  # places of each ranking that count
     k1: float = 1.2  # BM25: how soon a repeated word stops to count
     b: float = 0.75  # BM25: how far a long chunk is discounted
@@ -165,7 +166,7 @@ class Search:
         """Detect the question's language, split it and embed it, all that needs no rights."""
         language = detect(question)
         words, pairs = split_text(question)
-        chosen = self._choose(language, question, languages)
+        chosen = self._choose(language, question)
         vectors = await asyncio.gather(
             *(embedder.embed_questions([question]) for embedder, _, _ in chosen)
         )
@@ -175,18 +176,13 @@ class Search:
         )
         return _Asked(language, words, list(dict.fromkeys(pairs)), rankings, languages)
 
-    def _choose(
-        self, language: str, question: str, languages: Mapping[str, int]
-    ) -> list[tuple[Embedder, float, str | None]]:
+    def _choose(self, language: str, question: str) -> list[tuple[Embedder, float, str | None]]:
         """The embedders that serve a question, the most telling first: weight, only language."""
         if len(self.embedders) < 2:
             return [(embedder, self.weights.dense, None) for embedder in self.embedders]
         first, last = self.embedders[0], self.embedders[-1]
-        english = (first, self.weights.dense, ENGLISH)
         if language == ENGLISH or (language == UNKNOWN and question.isascii()):
-            if set(languages) <= {ENGLISH}:
-                return [english]
-            return [english, (last, self.weights.multilingual, None)]
+            return [(first, self.weights.dense, ENGLISH), (last, self.weights.multilingual, None)]
         return [(last, self.weights.dense, None)]
 
     async def plan(self, connection: AsyncConnection, asked: _Asked, k: int) -> Plan:
@@ -244,7 +240,6 @@ class Search:
             "weights": [ranking.weight for ranking in rankings],
             "model_languages": [ranking.language for ranking in rankings],
             "lexical_weight": weights.lexical,
-            "rank_constant": weights.rank_constant,
             "k1": weights.k1,
             "b": weights.b,
             "k": k,

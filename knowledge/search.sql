@@ -13,7 +13,7 @@ FROM unnest(CAST(:pair_numbers AS int[]), CAST(:pairs AS text[])) AS given (numb
 GROUP BY 1, 2
 
 -- search --
--- The best chunks for a question: a dense ranking and BM25, fused by weighted reciprocal rank.
+-- The best chunks for a question: a dense ranking and BM25, fused by their scores.
 -- {words} and {meaning} are filled in by knowledge/plan.py with one of the parts below.
 WITH reader AS MATERIALIZED (
     -- Beside the policies an explicit predicate: an array that the indexes on acl_id can use.
@@ -60,28 +60,44 @@ WITH reader AS MATERIALIZED (
     JOIN embedding_model em USING (name)
 ), dense AS MATERIALIZED (
     {meaning}
+), leg AS MATERIALIZED (
+    -- Scores of a ranking, from 0 (its last place that counts) to 1 (its best): how far one chunk is
+    -- before the next says more than its place does. A ranking of words that is not full ends at 0.
+    SELECT chunk_id, NULL::float8 AS weight, bm25,
+           coalesce((bm25 - floor) / nullif(top - floor, 0), 1) AS points FROM (
+        SELECT chunk_id, bm25, max(bm25) OVER () AS top,
+               CASE WHEN count(*) OVER () < {depth} THEN 0 ELSE min(bm25) OVER () END AS floor
+        FROM lexical
+    ) AS words
+    UNION ALL
+    SELECT chunk_id, weight, NULL, coalesce((cosine - floor) / nullif(top - floor, 0), 1) FROM (
+        SELECT chunk_id, weight, cosine, max(cosine) OVER one AS top, min(cosine) OVER one AS floor
+        FROM dense WINDOW one AS (PARTITION BY number)
+    ) AS meaning
 ), ranked AS MATERIALIZED (
-    SELECT chunk_id, sum(points) AS points, bool_or(is_lexical) AS is_lexical FROM (
-        SELECT chunk_id, CAST(:lexical_weight AS float8) / (CAST(:rank_constant AS float8) + rank) AS points,
-               true AS is_lexical FROM lexical
-        UNION ALL
-        SELECT chunk_id, weight / (CAST(:rank_constant AS float8) + rank), false FROM dense
-    ) AS leg
-    GROUP BY chunk_id
-), fused AS MATERIALIZED (
-    -- The mean over the rankings that could have known the chunk: one in another language has no word
-    -- of the question's, nor a vector of a model that reads English only. Without it such chunks drown.
-    SELECT r.chunk_id, r.points / (
-               CASE WHEN r.is_lexical OR c.language IN (:language, 'und') OR :language = 'und'
-                    THEN CAST(:lexical_weight AS float8) ELSE 0 END
-               + (SELECT coalesce(sum(weight), 0) FROM model
-                  WHERE model.language IS NULL OR model.language = c.language)) AS score
+    SELECT chunk_id, coalesce(max(points) FILTER (WHERE weight IS NULL), 0) AS words,
+           coalesce(max(bm25), 0) AS bm25, coalesce(sum(weight * points), 0) AS meaning
+    FROM leg GROUP BY chunk_id
+), weighed AS MATERIALIZED (
+    -- The rankings that could have known the chunk: one in another language has few words of the
+    -- question's, and those count for as much of it as they are; nor has it a vector of a model that
+    -- reads English only. Without it such chunks drown.
+    SELECT r.chunk_id, r.words, r.meaning,
+           CAST(:lexical_weight AS float8) * CASE
+               WHEN c.language IN (:language, 'und') OR :language = 'und' THEN 1
+               ELSE coalesce(r.bm25 / nullif((SELECT sum(idf) FROM rarity), 0), 0)
+           END AS words_weight,
+           (SELECT coalesce(sum(weight), 0) FROM model
+            WHERE model.language IS NULL OR model.language = c.language) AS meaning_weight
     FROM ranked r CROSS JOIN LATERAL (
         -- One look-up a chunk: joined, the planner would read all chunks.
         SELECT language FROM chunk
         WHERE id = r.chunk_id AND (acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE OFFSET 0
     ) AS c
-    ORDER BY score DESC, r.chunk_id LIMIT :k
+), fused AS MATERIALIZED (
+    SELECT chunk_id, coalesce((words_weight * words + meaning)
+               / nullif(words_weight + meaning_weight, 0), 0) AS score
+    FROM weighed ORDER BY score DESC, chunk_id LIMIT :k
 ), worded AS MATERIALIZED (
     -- The words of the hits; also of those that were found by their meaning.
     SELECT f.chunk_id, sum(r.idf) AS covered,
