@@ -7,7 +7,6 @@ from typing import Any
 from knowledge.errors import SourceError
 from knowledge.report import Tally
 from knowledge.sources import (
-    Change,
     Checkpoint,
     Removed,
     Retelling,
@@ -35,40 +34,42 @@ class Telling:
     ) -> None:
         self._source, self._cursor, self._tally = source, cursor, tally
         self._failed = set(failed)
+        self._checkpoint: Checkpoint | None = None
         self._told: asyncio.Queue[Named | Mark | Broken] = asyncio.Queue(_WAITING)
 
     async def tell(self) -> None:
         """Let the source tell; an error of its own comes after what it has told."""
         try:
-            last = await self._changes()
-            if not last.complete:
+            await self._changes()
+            if self._checkpoint is None:
+                raise RuntimeError(f"the source {self._source.kind} ended without a checkpoint")
+            if not self._checkpoint.complete:
                 await self._again()
-            self._tally.told_all()
-            await self._told.put(Mark(last, last=True))
         except SourceError as error:
+            await self._pass_checkpoint()
             await self._told.put(Broken(error))
+        else:
+            self._tally.told_all()
+            await self._told.put(Mark(self._checkpoint, last=True))
 
-    async def _changes(self) -> Checkpoint:
-        """All changes but the last checkpoint, which is told by the end."""
-        checkpoint: Checkpoint | None = None
+    async def _changes(self) -> None:
+        """All changes; a checkpoint is kept until it is known whether it is the last."""
         changes = self._source.changes(self._cursor)
         try:
             async for change in changes:
-                if checkpoint:
-                    await self._told.put(Mark(checkpoint, last=False))
-                checkpoint = await self._one(change)
+                await self._pass_checkpoint()
+                if isinstance(change, Checkpoint):
+                    self._checkpoint = change
+                else:
+                    self._failed.discard(change.key)
+                    await self._named(change)
         finally:
             await _close(changes)
-        if checkpoint is None:
-            raise RuntimeError(f"the source {self._source.kind} ended without a checkpoint")
-        return checkpoint
 
-    async def _one(self, change: Change) -> Checkpoint | None:
-        if isinstance(change, Checkpoint):
-            return change
-        self._failed.discard(change.key)
-        await self._named(change)
-        return None
+    async def _pass_checkpoint(self) -> None:
+        if self._checkpoint and not self._checkpoint.complete:
+            await self._told.put(Mark(self._checkpoint, last=False))
+        self._checkpoint = None
 
     async def _named(self, change: Named) -> None:
         if isinstance(change, SourceDocument):
