@@ -1,24 +1,22 @@
 """The command line. Exit code 0: done; 1: it failed, with the reason; 2: wrong use or settings."""
 
 import asyncio
-import dataclasses
-import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from datetime import datetime
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from bot.console import As, Json, err, out
+from bot.console import escape as _escape
+from bot.console import opened as _database
+from bot.console import print_json as _print_json
+from bot.console import settings as _settings
 from bot.errors import BotError
+from bot.evaluate import evaluate_app
 from bot.logs import configure, quieten
-from bot.settings import BotSettings
 from bot.sync import Indexed, add_folder, index_sources
 from bot.terminal import (
     Show,
@@ -33,10 +31,10 @@ from bot.terminal import (
 )
 from knowledge.assemble import load_answerer, load_embedders
 from knowledge.conversation import Answer, Question
-from knowledge.database import Database, open_database
+from knowledge.database import open_database
 from knowledge.errors import KnowledgeError, SettingsError
 from knowledge.search import Hit, Search
-from knowledge.settings import KnowledgeSettings, refuse_unknown
+from knowledge.settings import KnowledgeSettings
 from knowledge.sources.registered import RegisteredSource, registered_sources, remove_source
 
 app = typer.Typer(
@@ -48,15 +46,7 @@ app = typer.Typer(
 )
 sources_app = typer.Typer(help="What is indexed.", no_args_is_help=True)
 app.add_typer(sources_app, name="sources")
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-As = Annotated[
-    str | None,
-    typer.Option("--as", help="Whose rights: a principal such as user:T1:U1; default: everyone's."),
-]
+app.add_typer(evaluate_app, name="evaluate")
 
 
 class Part(StrEnum):
@@ -88,38 +78,6 @@ def main() -> None:
     except KeyboardInterrupt:
         err.print("Stopped.")
         sys.exit(130)
-
-
-def _escape(text: object) -> str:
-    return str(text).replace("[", r"\[")
-
-
-def _settings() -> tuple[KnowledgeSettings, BotSettings]:
-    refuse_unknown(KnowledgeSettings, BotSettings)
-    return KnowledgeSettings.load(), BotSettings.load()
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, default=_encode, ensure_ascii=False))
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, UUID | Path):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-@asynccontextmanager
-async def _database(settings: KnowledgeSettings) -> AsyncIterator[Database]:
-    database = await open_database(settings)
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 @app.command()

@@ -19,6 +19,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pgvector.psycopg import register_vector_async
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, NullPool, create_engine, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -211,17 +212,43 @@ def migrate(url: URL) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('lorewise.migrate'))")
         _make_roles(connection)
         connection.commit()
+    _upgrade(url, SCHEMA, SEARCH_PATH)
+
+
+def migrate_schema(url: URL, schema: str) -> None:
+    """Make another schema with all tables, policies and grants, but without a queue.
+
+    The database must have been migrated before. Raises DatabaseError.
+    """
+    with _connected(url) as connection:
+        name, *roles = map(Identifier, (schema, APP_ROLE, INDEXER_ROLE))
+        try:
+            connection.execute(SQL("CREATE SCHEMA {}").format(name))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise DatabaseRightsError(
+                f"The role {connection.info.user} may not make a schema in this database. Run once "
+                f"as an administrator: GRANT CREATE ON DATABASE {connection.info.dbname} "
+                f"TO {connection.info.user}."
+            ) from error
+        connection.execute(SQL("GRANT USAGE ON SCHEMA {} TO {}, {}").format(name, *roles))
+        connection.commit()
+    _upgrade(url, schema, f"{schema},public")
+
+
+def _upgrade(url: URL, schema: str, search_path: str) -> None:
+    """Run the migrations in a schema, the first one of the search path."""
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"options": f"-c search_path={SEARCH_PATH}"},
+        connect_args={"options": f"-c search_path={search_path}"},
         poolclass=NullPool,
     )
     try:
-        with engine.begin() as connection_:
-            connection_.execute(text("SELECT pg_advisory_xact_lock(hashtext('lorewise.migrate'))"))
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('lorewise.migrate'))"))
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS))
-            config.attributes["connection"] = connection_
+            config.attributes["connection"] = connection
+            config.attributes["schema"] = schema
             command.upgrade(config, "head")
     finally:
         engine.dispose()

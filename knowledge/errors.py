@@ -25,6 +25,8 @@ KnowledgeError
  │         ├── AddressRefusedError
  │         └── ResponseTooLargeError
  ├── IndexingStoppedError
+ ├── EvaluationError
+ │    └── EvaluationDataError
  └── ParsingError
       └── EmptyDocumentError
 """
@@ -88,6 +90,14 @@ class ResponseTooLargeError(FetchError):
 
 class IndexingStoppedError(KnowledgeError):
     """Indexing cannot go on; what was written stays, and the next run goes on from there."""
+
+
+class EvaluationError(KnowledgeError):
+    """An evaluation cannot be run."""
+
+
+class EvaluationDataError(EvaluationError):
+    """A file of an evaluation is missing or wrong; says which, and which line."""
 
 
 class ParsingError(KnowledgeError):

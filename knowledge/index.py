@@ -88,10 +88,10 @@ async def _locked(
     database: Database, registered: RegisteredSource
 ) -> AsyncIterator[AsyncConnection]:
     """A connection that alone may write this source; the lock ends with the connection."""
-    key = {"key": f"lorewise.source.{registered.id}"}
+    key = {"key": f".source.{registered.id}"}  # an evaluation's schema numbers its own sources
     async with database.indexer.connect() as connection:
         locked = await connection.scalar(
-            text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key
+            text("SELECT pg_try_advisory_lock(hashtextextended(current_schema() || :key, 0))"), key
         )
         await connection.commit()
         if not locked:
@@ -108,7 +108,9 @@ async def _unlock(connection: AsyncConnection, key: dict[str, str]) -> None:
     """Let the next indexer in at once: the server notices a closed connection only later."""
     with suppress(DBAPIError):  # the connection is lost, and the lock with it
         await connection.rollback()
-        await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), key)
+        await connection.execute(
+            text("SELECT pg_advisory_unlock(hashtextextended(current_schema() || :key, 0))"), key
+        )
         await connection.commit()
     await connection.invalidate()
 

@@ -142,7 +142,11 @@ class Reader:
 
 
 def titled(parsed: ParsedDocument, origin: SourceDocument) -> ParsedDocument:
-    """Under its source's title where the document has none: a key may be only a vendor's id."""
-    if not origin.title or parsed.title != title_of_name(origin.key):
+    """Under its source's title where the document has none: a key may be only a vendor's id.
+
+    A title of plain text is no more than a guess from its first line.
+    """
+    guessed = origin.media_type == "text/plain" or parsed.title == title_of_name(origin.key)
+    if not origin.title or not guessed:
         return parsed
     return replace(parsed, title=origin.title)

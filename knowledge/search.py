@@ -55,7 +55,8 @@ class Hit:
 
     `cosine` is by the question's first embedder that has a vector of this chunk; `bm25` is None
     where the chunk has none of the question's words; `covered` is the share (0..1) of the
-    question's words, weighted by rarity, that it has.
+    question's words, weighted by rarity, that it has. `ranks` are its places in the rankings that
+    were fused: "lexical", and each embedder's by its name.
     """
 
     rank: int
@@ -75,6 +76,7 @@ class Hit:
     covered: float
     acl_id: int
     modified_at: datetime | None
+    ranks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ class Signals:
     """What the decision to answer can be made from.
 
     `top_cosines` are the best cosine over all visible chunks by each embedder that was asked;
-    `bm25_margin` is the best BM25 score less the second's.
+    `bm25_margin` is the best BM25 score less the second's. `unknown` is the share of the
+    question's words, weighted by rarity, that no visible chunk has; `asked` is the weight of all
+    of them, which no BM25 score can reach.
     """
 
     language: str
@@ -91,6 +95,8 @@ class Signals:
     top_bm25: float | None
     bm25_margin: float | None
     covered: float
+    unknown: float = 0.0
+    asked: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +281,17 @@ def _results(language: str, rows: Sequence[Any]) -> Results:
         for name, cosine in zip(first.models, first.top_cosines, strict=True)
         if cosine is not None
     }
-    covered = hits[0].covered if hits else 0.0
-    signals = Signals(language, first.visible_chunks, cosines, first.top_bm25, margin, covered)
+    asked = first.asked_idf or 0.0
+    signals = Signals(
+        language=language,
+        visible_chunks=first.visible_chunks,
+        top_cosines=cosines,
+        top_bm25=first.top_bm25,
+        bm25_margin=margin,
+        covered=hits[0].covered if hits else 0.0,
+        unknown=(first.unknown_idf or 0.0) / asked if asked else 0.0,
+        asked=asked,
+    )
     return Results(hits, signals)
 
 
@@ -300,4 +315,5 @@ def _hit(rank: int, row: Any, asked_idf: float | None) -> Hit:
         covered=covered,
         acl_id=row.acl_id,
         modified_at=row.modified_at,
+        ranks=row.ranks,
     )

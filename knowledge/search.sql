@@ -63,26 +63,29 @@ WITH reader AS MATERIALIZED (
 ), leg AS MATERIALIZED (
     -- Scores of a ranking, from 0 (its last place that counts) to 1 (its best): how far one chunk is
     -- before the next says more than its place does. A ranking of words that is not full ends at 0.
-    SELECT chunk_id, NULL::float8 AS weight, bm25,
+    SELECT chunk_id, 'lexical' AS name, rank, NULL::float8 AS weight, bm25,
            coalesce((bm25 - floor) / nullif(top - floor, 0), 1) AS points FROM (
-        SELECT chunk_id, bm25, max(bm25) OVER () AS top,
+        SELECT chunk_id, rank, bm25, max(bm25) OVER () AS top,
                CASE WHEN count(*) OVER () < {depth} THEN 0 ELSE min(bm25) OVER () END AS floor
         FROM lexical
     ) AS words
     UNION ALL
-    SELECT chunk_id, weight, NULL, coalesce((cosine - floor) / nullif(top - floor, 0), 1) FROM (
-        SELECT chunk_id, weight, cosine, max(cosine) OVER one AS top, min(cosine) OVER one AS floor
-        FROM dense WINDOW one AS (PARTITION BY number)
+    SELECT chunk_id, name, rank, weight, NULL,
+           coalesce((cosine - floor) / nullif(top - floor, 0), 1) FROM (
+        SELECT chunk_id, model.name, rank, dense.weight, cosine, max(cosine) OVER one AS top,
+               min(cosine) OVER one AS floor
+        FROM dense JOIN model USING (number) WINDOW one AS (PARTITION BY number)
     ) AS meaning
 ), ranked AS MATERIALIZED (
     SELECT chunk_id, coalesce(max(points) FILTER (WHERE weight IS NULL), 0) AS words,
-           coalesce(max(bm25), 0) AS bm25, coalesce(sum(weight * points), 0) AS meaning
+           coalesce(max(bm25), 0) AS bm25, coalesce(sum(weight * points), 0) AS meaning,
+           jsonb_object_agg(name, rank) AS ranks
     FROM leg GROUP BY chunk_id
 ), weighed AS MATERIALIZED (
     -- The rankings that could have known the chunk: one in another language has few words of the
     -- question's, and those count for as much of it as they are; nor has it a vector of a model that
     -- reads English only. Without it such chunks drown.
-    SELECT r.chunk_id, r.words, r.meaning,
+    SELECT r.chunk_id, r.ranks, r.words, r.meaning,
            CAST(:lexical_weight AS float8) * CASE
                WHEN c.language IN (:language, 'und') OR :language = 'und' THEN 1
                ELSE coalesce(r.bm25 / nullif((SELECT sum(idf) FROM rarity), 0), 0)
@@ -95,7 +98,7 @@ WITH reader AS MATERIALIZED (
         WHERE id = r.chunk_id AND (acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE OFFSET 0
     ) AS c
 ), fused AS MATERIALIZED (
-    SELECT chunk_id, coalesce((words_weight * words + meaning)
+    SELECT chunk_id, ranks, coalesce((words_weight * words + meaning)
                / nullif(words_weight + meaning_weight, 0), 0) AS score
     FROM weighed ORDER BY score DESC, chunk_id LIMIT :k
 ), worded AS MATERIALIZED (
@@ -111,7 +114,7 @@ WITH reader AS MATERIALIZED (
     JOIN asked a USING (term) JOIN rarity r USING (number)
     GROUP BY f.chunk_id
 ), hit AS (
-    SELECT f.chunk_id, f.score, s.bm25, s.covered, c.document_id, d.key, d.title, d.url,
+    SELECT f.chunk_id, f.score, f.ranks, s.bm25, s.covered, c.document_id, d.key, d.title, d.url,
            c.heading_path, c.page, c.position, c.text, c.language, c.acl_id, d.modified_at,
            (SELECT -(e.vector <#> model.vector) FROM model
             JOIN embedding e ON e.model_id = model.model_id AND e.chunk_id = f.chunk_id
@@ -129,6 +132,7 @@ WITH reader AS MATERIALIZED (
 ), signal AS (
     SELECT (SELECT chunks FROM size)::bigint AS visible_chunks,
            (SELECT sum(idf) FROM rarity) AS asked_idf,
+           (SELECT sum(idf) FROM rarity WHERE frequency = 0) AS unknown_idf,
            (SELECT max(bm25) FROM lexical WHERE rank = 1) AS top_bm25,
            (SELECT max(bm25) FROM lexical WHERE rank = 2) AS second_bm25,
            ARRAY(SELECT name FROM model ORDER BY number) AS models,
@@ -157,7 +161,7 @@ matched AS MATERIALIZED (
         WHERE term = asked.term AND acl_id = ANY ((SELECT acls FROM reader)::int[]) OFFSET 0
     ) AS p
 ), rarity AS MATERIALIZED (
-    SELECT number, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
+    SELECT number, frequency, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
     FROM size CROSS JOIN (
         SELECT concept.number, least(coalesce(m.chunks, 0), (SELECT chunks FROM size)) AS frequency
         FROM concept LEFT JOIN (SELECT number, count(*) AS chunks FROM matched GROUP BY number) m
@@ -195,7 +199,7 @@ counted AS MATERIALIZED (
     ) AS p
     WHERE word.is_read
 ), rarity AS MATERIALIZED (
-    SELECT number, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
+    SELECT number, frequency, ln(1 + (size.chunks - frequency + 0.5) / (frequency + 0.5)) AS idf
     FROM size CROSS JOIN (
         SELECT concept.number, least((SELECT chunks FROM size),
                greatest(coalesce(m.chunks, 0), CASE WHEN w.is_read AND m.chunks < :most_postings THEN 0

@@ -1,8 +1,12 @@
-"""Alembic's environment: one connection, handed over by knowledge.database.migrate."""
+"""Alembic's environment: one connection and its schema, handed over by knowledge.database."""
 
 from alembic import context
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, version_table="migration", version_table_schema="lorewise")
+attributes = context.config.attributes
+context.configure(
+    connection=attributes["connection"],
+    version_table="migration",
+    version_table_schema=attributes["schema"],
+)
 with context.begin_transaction():
     context.run_migrations()

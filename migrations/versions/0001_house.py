@@ -16,8 +16,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create every table, policy and grant, and the queue in a schema of its own."""
+    """Create every table, policy and grant, and the queue in a schema of its own.
+
+    An evaluation's scratch schema (knowledge/evaluation/scratch.py) has no queue.
+    """
     op.execute(Path(__file__).with_suffix(".sql").read_text())
+    if op.get_bind().exec_driver_sql("SELECT current_schema()").scalar_one() != "lorewise":
+        return
     op.execute("SET LOCAL search_path TO queue, public")
     op.execute(SchemaManager.get_schema())
     op.execute(Path(__file__).with_name("0001_queue_rights.sql").read_text())

@@ -244,6 +244,11 @@ async def test_signals_say_how_much_of_the_question_is_known(database: Database)
     assert known.signals.bm25_margin is not None
     assert known.signals.bm25_margin > 0
     assert known.signals.visible_chunks == 3
+    assert known.signals.unknown == 0
+    assert 0.5 < half.signals.unknown < 1
+    assert nothing.signals.unknown == 1
+    assert known.signals.top_bm25 is not None
+    assert 0 < known.signals.top_bm25 < known.signals.asked
 
 
 async def _find(database: Database, question: str) -> Results:

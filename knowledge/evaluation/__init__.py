@@ -1,0 +1,1 @@
+"""Measures finding, answering and abstaining on standard file formats."""

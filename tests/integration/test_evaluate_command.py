@@ -1,0 +1,96 @@
+"""`lorewise evaluate` as a process, with the bundled models."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import URL
+
+from tests.collections import write_collection
+
+pytestmark = pytest.mark.models
+
+
+def environment(database_url: URL, models_dir: Path, home: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "LOREWISE_DATABASE_URL": database_url.render_as_string(False),
+        "LOREWISE_MODELS_DIR": str(models_dir),
+        "LOREWISE_HOME": str(home),
+    }
+
+
+def lorewise(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from bot.cli import main; main()", "evaluate", *arguments]
+
+
+def schemas(url: URL) -> int:
+    with psycopg.connect(url.render_as_string(False)) as owner:
+        rows = owner.execute("SELECT 1 FROM pg_namespace WHERE nspname LIKE 'lorewise_scratch%'")
+        return len(rows.fetchall())
+
+
+def test_retrieval_prints_json_writes_details_and_leaves_no_schema(
+    database_url: URL, models_dir: Path, tmp_path: Path
+) -> None:
+    folder = write_collection(tmp_path / "set")
+    ran = subprocess.run(
+        lorewise("retrieval", str(folder), "--json", "--details", str(tmp_path / "found.jsonl"),
+                 "--weights", "lexical=0.5", "--limit", "3"),
+        env=environment(database_url, models_dir, tmp_path / "home"),
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    printed = json.loads(ran.stdout)
+    assert printed["hit@1"] == 1
+    assert printed["queries"] == 3
+    assert printed["configuration"]["weights"]["lexical"] == 0.5
+    rows = [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]
+    assert [row["rank"] for row in rows] == [1, 1, 1]
+    assert schemas(database_url) == 0
+
+
+def test_wrong_use_and_wrong_files_end_with_their_codes_and_reasons(
+    database_url: URL, models_dir: Path, tmp_path: Path
+) -> None:
+    folder = write_collection(tmp_path / "set", qrels=[("q1", "gone", 1)])
+    for arguments, code, reason in (
+        ([str(folder)], 1, "there is no document 'gone'"),
+        ([str(folder), "--legs", "third"], 2, "legs are lexical and dense"),
+        ([str(folder), "--weights", "lexical"], 2, "is not name=value"),
+    ):
+        ran = subprocess.run(
+            lorewise("retrieval", *arguments),
+            env=environment(database_url, models_dir, tmp_path / "home"),
+            capture_output=True, text=True, timeout=200, check=False,
+        )  # fmt: skip
+        assert ran.returncode == code
+        assert reason in " ".join(ran.stderr.replace("│", " ").split())
+
+
+async def test_ctrl_c_ends_it_and_leaves_no_schema(
+    database_url: URL, models_dir: Path, tmp_path: Path
+) -> None:
+    queries = [{"_id": f"q{n}", "text": f"What is served at {n}?"} for n in range(20_000)]
+    qrels = [(f"q{n}", "leave", 1) for n in range(20_000)]
+    folder = write_collection(tmp_path / "set", queries=queries, qrels=qrels)
+    process = await asyncio.create_subprocess_exec(
+        *lorewise("retrieval", str(folder)),
+        env=environment(database_url, models_dir, tmp_path / "home"),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(200):
+        while not schemas(database_url):
+            assert process.returncode is None
+            await asyncio.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+    assert process.returncode == 130
+    assert schemas(database_url) == 0
