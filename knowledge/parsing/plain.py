@@ -46,6 +46,8 @@ def _block(lines: list[str], width: int, *, first: bool, last: bool) -> str:
         heading = f"{level} {escape_markdown(lines[0].strip())}"
         return "\n\n".join([heading, _block(lines[2:], width, first=False, last=last)]).strip()
     lines = [line for line in lines if line and not _UNDERLINE.fullmatch(line)]
+    if not lines:  # a rule between two paragraphs
+        return ""
     if len(lines) == 1 and not last and _is_heading(lines[0].strip()):
         return f"{'#' if first else '##'} {escape_markdown(lines[0].strip())}"
     return "".join(

@@ -313,3 +313,10 @@ def test_pages_without_text_are_left_out_and_numbers_stay() -> None:
         documents.pdf([[(11, 72, 700, "One.")], [], [(11, 72, 700, "Three.")]]), "a.pdf"
     )
     assert document.pages == (Page(1, "One."), Page(3, "Three."))
+
+
+def test_a_rule_between_paragraphs_of_plain_text_is_no_text() -> None:
+    raw = b"The first paragraph.\n\n ****\n ----\n\nThe second one."
+    assert parse(raw, "a.txt", "text/plain").pages[0].markdown == (
+        "The first paragraph.\n\nThe second one."
+    )
