@@ -7,6 +7,7 @@ from knowledge.errors import SourceError
 from knowledge.sources.confluence import CONFLUENCE
 from knowledge.sources.folder import FOLDER, FolderSource
 from knowledge.sources.google_drive import GOOGLE_DRIVE
+from knowledge.sources.jira import JIRA
 from knowledge.sources.kind import Kind
 from knowledge.sources.notion import NOTION
 from knowledge.sources.source import (
@@ -41,6 +42,7 @@ KINDS: Mapping[str, Kind] = {
         CONFLUENCE,
         FOLDER,
         GOOGLE_DRIVE,
+        JIRA,
         NOTION,
         WEB,
     )

@@ -7,10 +7,12 @@ after the last part that was told whole.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from knowledge.sources.source import Change, Checkpoint
 
 VERSION = 1
 OVERLAP = timedelta(days=1)
@@ -81,3 +83,18 @@ def listing_after(
     if now - full_at >= timedelta(hours=full_hours):
         return everything
     return Listing(now, digest, since=since, full_at=full_at)
+
+
+async def told_by_parts(
+    listing: Listing, parts: Sequence[str], tell: Callable[[str], AsyncIterator[Change]]
+) -> AsyncIterator[Change]:
+    """Everything, part by part, with a checkpoint after each."""
+    now = listing
+    for part in parts:
+        if part in listing.done:
+            continue
+        async for change in tell(part):
+            yield change
+        now = now.part_done(part)
+        yield Checkpoint(now.unfinished(), complete=False)
+    yield Checkpoint(listing.finished(), complete=not listing.resumed)

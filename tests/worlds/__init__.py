@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from tests.worlds.confluence import ConfluenceDataCenterWorld, ConfluenceWorld
 from tests.worlds.folder import FolderWorld
 from tests.worlds.google_drive import GoogleDriveWorld
+from tests.worlds.jira import JiraDataCenterWorld, JiraWorld
 from tests.worlds.notion import NotionWorld
 from tests.worlds.web import WebWorld
 from tests.worlds.world import World
@@ -19,6 +20,8 @@ WORLDS: Mapping[str, type[World]] = {
     "confluence-data-center": ConfluenceDataCenterWorld,
     "folder": FolderWorld,
     "google_drive": GoogleDriveWorld,
+    "jira": JiraWorld,
+    "jira-data-center": JiraDataCenterWorld,
     "notion": NotionWorld,
     "web": WebWorld,
 }

@@ -1,8 +1,7 @@
 """The content of a Confluence as documents."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -14,9 +13,10 @@ from knowledge.sources.batches import Batches
 from knowledge.sources.confluence.rights import ConfluenceRights
 from knowledge.sources.confluence.site import BODIES_AT_ONCE, ConfluenceSite
 from knowledge.sources.confluence.storage import VERSION, account_ids, page_html
-from knowledge.sources.cursors import Listing, listing_after
+from knowledge.sources.cursors import Listing, listing_after, told_by_parts
 from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES
 from knowledge.sources.kind import Options
+from knowledge.sources.moments import moment_of
 from knowledge.sources.readers import NOBODY_RESOLVED, Granting, hours, listed, mapping_of, yes
 from knowledge.sources.source import Change, Checkpoint, Removed, Skipped, SourceDocument
 
@@ -46,7 +46,11 @@ class ConfluenceSource:
         async with self.site.api.open():
             run = _Run(self)
             chosen = await self._chosen()
-            changes = run.lately(chosen, listing) if listing.since else run.fully(chosen, listing)
+            changes = (
+                run.lately(chosen, listing)
+                if listing.since
+                else told_by_parts(listing, [str(s["key"]) for s in chosen], run.space_of(chosen))
+            )
             async for change in changes:
                 yield change
 
@@ -119,19 +123,14 @@ class _Run:
         self.rights = ConfluenceRights(site, people, granting)
         self.batches = Batches(self._bodies, BODIES_AT_ONCE)
 
-    async def fully(self, spaces: Sequence[Json], listing: Listing) -> AsyncIterator[Change]:
-        """Everything, space by space."""
-        first = listing.resumed
-        for space in spaces:
-            if space["key"] in listing.done:
-                continue
-            cql = f'space = "{space["key"]}" and type in ({self.source.types}) order by created'
-            async for change in self.told(cql, [space]):
-                yield change
-            listing = listing.part_done(str(space["key"]))
-            yield Checkpoint(listing.unfinished(), complete=False)
-        ended = Listing(listing.began, listing.options, done=("resumed",) if first else ())
-        yield Checkpoint(ended.finished(), complete=not first)
+    def space_of(self, spaces: Sequence[Json]) -> Callable[[str], AsyncIterator[Change]]:
+        """Tells the whole of one of these spaces by its key."""
+
+        def tell(key: str) -> AsyncIterator[Change]:
+            cql = f'space = "{key}" and type in ({self.source.types}) order by created'
+            return self.told(cql, [space for space in spaces if space["key"] == key])
+
+        return tell
 
     async def lately(self, spaces: Sequence[Json], listing: Listing) -> AsyncIterator[Change]:
         """What was edited or made since the last run."""
@@ -201,7 +200,7 @@ class _Run:
             title=str(content.get("title") or key),
             url=_web(base, content),
             base_url=base,
-            modified_at=_moment(version.get("when")),
+            modified_at=moment_of(version.get("when")),
             principals=readers,
             fingerprint=f"{VERSION}:{version.get('number')}:{labels}",
         )
@@ -218,7 +217,7 @@ class _Run:
             title=title,
             url=_web(base, content),
             base_url=base,
-            modified_at=_moment(version.get("when")),
+            modified_at=moment_of(version.get("when")),
             principals=readers,
             fingerprint=f"{version.get('number')}:{_size(content)}",
         )
@@ -276,13 +275,6 @@ def _size(content: Json) -> int:
 def _web(base: str, content: Json) -> str | None:
     link = (content.get("_links") or {}).get("webui")
     return f"{base}{link}" if link else None
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
 
 
 def open_wiki(location: str, options: Options) -> ConfluenceSource:
