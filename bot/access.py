@@ -57,6 +57,11 @@ class Cache:
             raise
         return value
 
+    def forget(self, *keys: tuple[str, ...]) -> None:
+        """Look these up anew the next time; a look-up that runs already serves who waits for it."""
+        for key in keys:
+            self._entries.pop(key, None)
+
     def _forget_old(self) -> None:
         if len(self._entries) > 4096:  # a big workspace's people; far above a minute's askers
             now = self._now()
@@ -105,8 +110,21 @@ class People:
         shape = await self._channel(channel)
         return bool(shape.get("is_member") or shape.get("is_im"))
 
+    def heard(self, moved: Json) -> None:
+        """Somebody came into a channel or left it, as any replica heard from Slack."""
+        self.moved(str(moved["channel"]), str(moved["user"]))
+
+    def moved(self, channel: str, user: str) -> None:
+        """Somebody came into a channel or left it: what was known of both is old."""
+        self._cache.forget(("members", channel), ("channel", channel), ("channels", user))
+        self._cache.forget(("person", user))
+
     async def readers_of_channel(self, channel: str) -> frozenset[str]:
-        """What every reader of `channel` may see: the audience of an answer there."""
+        """What every reader of `channel` may see: the audience of an answer there.
+
+        Never an address: a document that names people by address is not used in a channel, for
+        who comes in later must not read it there.
+        """
         readers = {f"channel:{self._team}:{channel}"}
         if await self._only_full_members(channel):
             readers.add(EVERYONE)
@@ -124,7 +142,19 @@ class People:
         }
         if self._is_full_member(person):
             readers.add(EVERYONE)
+        if address := self._address_of(person):
+            readers.add(f"email:{address}")
         return frozenset(readers)
+
+    def _address_of(self, person: Json) -> str | None:
+        """The address that other systems know a person by: a member or guest of our own
+        workspace, who has confirmed it to Slack. It needs users:read.email."""
+        address = str((person.get("profile") or {}).get("email") or "").strip().lower()
+        outside = ("is_stranger", "deleted", "is_invited_user", "is_bot")
+        ours = person.get("team_id") == self._team and not any(person.get(k) for k in outside)
+        confirmed = person.get("is_email_confirmed") is True
+        usable = address.count("@") == 1 and address.isprintable() and " " not in address
+        return address if ours and confirmed and usable else None
 
     def _is_full_member(self, person: Json) -> bool:
         outside = (

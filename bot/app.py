@@ -8,7 +8,8 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -20,7 +21,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
 
-from bot import jobs
+from bot import jobs, signals
 from bot.access import People
 from bot.arrival import Arrival, Identity
 from bot.clock import Clock, Ticking
@@ -28,9 +29,12 @@ from bot.commands import Commands
 from bot.conversation import Answers, Conversation
 from bot.events import Events
 from bot.feedback import Feedback, Reactions
+from bot.history.kind import KIND
+from bot.history.live import LiveHistory
 from bot.home import Home, Prompt
 from bot.http import Door, Listener
 from bot.inbox import Inbox, take_in
+from bot.kinds import kinds_with
 from bot.ledger import Ledger
 from bot.outlet import Outlet
 from bot.reindex import Reindexing
@@ -73,11 +77,12 @@ async def run(
     ready: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
     answers: Answers | None = None,
+    embedders: tuple[Embedder, ...] = (),
     prompts: Sequence[Prompt] = (),
 ) -> None:
     """Run the named parts until SIGINT, SIGTERM or `stop`; then drain and close.
 
-    `prepare` runs before the parts do; `answers` stands in for the settings' own answerer,
+    `prepare` runs before the parts do; `answers` and `embedders` stand in for the settings' own,
     `prompts` for the questions that are suggested to newcomers.
 
     Raises:
@@ -87,8 +92,10 @@ async def run(
     stop = stop or asyncio.Event()
     async with AsyncExitStack() as stack:
         _stop_on_signals(stop, stack)
-        models = "worker" in only and answers is None
+        models = "worker" in only and answers is None and not embedders
         house = await stack.enter_async_context(_founded(knowledge, settings, models=models))
+        if embedders:
+            house = replace(house, embedders=embedders)
         if prepare is not None:
             await prepare(house)
         # Stopped in the reverse order: what takes in goes first, what works drains last.
@@ -254,10 +261,14 @@ async def _worker(
     answerer = answers or await load_answerer(house.knowledge, house.database, house.embedders)
     stops = Stops()
     settings = house.settings
+    people = People(house.client, house.us.team, frozenset(settings.admins))
+    heard = {signals.STOP: stops.heard, signals.MEMBER: people.heard}
 
     def make() -> Queue:
         queue = jobs.make_queue(house.database)
-        jobs.register(queue, _handlers(house, queue, answerer, stops, prompts))
+        jobs.register(
+            queue, _handlers(house, queue, answerer, stops=stops, people=people, prompts=prompts)
+        )
         return queue
 
     up = asyncio.Event()
@@ -270,7 +281,7 @@ async def _worker(
     )
     tasks = [
         asyncio.create_task(worker.run(), name="worker"),
-        asyncio.create_task(stops.listen(house.database.conninfo()), name="stops"),
+        asyncio.create_task(signals.listen(house.database.conninfo(), heard), name="signals"),
     ]
     try:
         await up.wait()
@@ -287,12 +298,14 @@ def _handlers(
     house: House,
     queue: Queue,
     answerer: Answers,
+    *,
     stops: Stops,
+    people: People,
     prompts: Sequence[Prompt],
 ) -> jobs.Handlers:
     settings, client, us = house.settings, house.client, house.us
     ledger = Ledger(house.database, us.team)
-    people = People(client, us.team, frozenset(settings.admins))
+    kinds = kinds_with(client, us, house.database)
     outlet = Outlet(client, us)
     conversation = Conversation(
         us=us,
@@ -318,6 +331,15 @@ def _handlers(
         ledger=ledger,
         people=people,
         client=client,
+        kinds=kinds,
+    )
+    live = LiveHistory(
+        database=house.database,
+        settings=house.knowledge,
+        embedders=house.embedders,
+        ledger=ledger,
+        kind=kinds[KIND],
+        later=partial(jobs.look_again, queue),
     )
     feedback = Feedback(
         house.database,
@@ -346,6 +368,7 @@ def _handlers(
     return jobs.Handlers(
         answer=conversation.answer,
         event=events.handle,
+        history=live.follow,
         reindex=reindexing.run,
         tidy=tidy,
         gave_up=conversation.gave_up,

@@ -14,7 +14,7 @@ from bot.feedback import plain_name
 Json = Mapping[str, Any]
 Kind = Literal[
     "question", "follow_up", "reaction", "home", "action", "view", "command", "stop",
-    "edited", "deleted", "left",
+    "edited", "deleted", "left", "member", "history",
 ]  # fmt: skip
 
 # A message of these subtypes is one that a person wrote; all others are Slack's or a bot's.
@@ -68,10 +68,16 @@ def _read_event(body: Json, event: Json, us: Identity, reactions: frozenset[str]
         return _read_message(event, us)
     if kind in {"reaction_added", "reaction_removed"}:
         return _read_reaction(event, us, reactions, key)
+    return _read_news(event, str(kind), key)
+
+
+def _read_news(event: Json, kind: str, key: str) -> Arrival | None:
     if kind == "app_home_opened":
         return Arrival(key, "home", _only(event, "user", "tab", "channel", "event_ts"))
     if kind == "agent_session_stopped":
         return Arrival(key, "stop", _only(event, "user", "channel", "thread_ts"))
+    if kind in {"member_joined_channel", "member_left_channel"}:
+        return Arrival(key, "member", _only(event, "user", "channel"))
     if kind in {"app_uninstalled", "tokens_revoked"}:
         return Arrival(key, "left", {"type": kind})
     return None

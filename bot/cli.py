@@ -16,7 +16,9 @@ from bot.console import print_json as _print_json
 from bot.console import settings as _settings
 from bot.errors import BotError
 from bot.evaluate import evaluate_app
+from bot.kinds import opened_kinds
 from bot.logs import configure, quieten
+from bot.settings import BotSettings
 from bot.sync import Indexed, add_folder, index_sources
 from bot.terminal import (
     Show,
@@ -128,19 +130,23 @@ def index(
 
     Example: lorewise index ~/handbook
     """
-    settings, _ = _settings()
-    indexed = asyncio.run(_index(settings, places or [], quiet=as_json))
+    settings, bot_settings = _settings()
+    indexed = asyncio.run(_index(settings, bot_settings, places or [], quiet=as_json))
     if as_json:
         _print_json([counts_as_json(one) for one in indexed])
     if any(one.report.failed for one in indexed):
         raise typer.Exit(1)
 
 
-async def _index(settings: KnowledgeSettings, places: list[str], *, quiet: bool) -> list[Indexed]:
-    async with _database(settings) as database:
+async def _index(
+    settings: KnowledgeSettings, bot_settings: BotSettings, places: list[str], *, quiet: bool
+) -> list[Indexed]:
+    async with _database(settings) as database, opened_kinds(bot_settings, database) as kinds:
         names = [(await add_folder(database, place)).name for place in places]
         with _quiet_or(index_progress(err), quiet=quiet) as show:
-            indexed = await index_sources(settings, database, names or None, progress=show)
+            indexed = await index_sources(
+                settings, database, names or None, progress=show, kinds=kinds
+            )
         if not indexed:
             err.print("No source was added yet: lorewise index FOLDER, or lorewise sources add.")
         for one in () if quiet else indexed:

@@ -22,16 +22,19 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.arrival import Arrival, Identity, message_key, read
+from bot.history.happened import read_happened
 from bot.ledger import INBOX as SQL
 from bot.ledger import borrowed
+from bot.statements import statements
 from knowledge.database import Database
 
 logger = logging.getLogger(__name__)
 
+HISTORY = statements("history.sql")
 ACCEPT_SECONDS = 2.5  # Slack waits three
-ANSWER_TASK, EVENT_TASK = "answer_question", "handle_event"
+ANSWER_TASK, EVENT_TASK, HISTORY_TASK = "answer_question", "handle_event", "follow_history"
 # A person waits for an answer; a vote or a tab may wait for the answers.
-PRIORITY = {ANSWER_TASK: 10, EVENT_TASK: 5}
+PRIORITY = {ANSWER_TASK: 10, EVENT_TASK: 5, HISTORY_TASK: 4}
 
 
 class Inbox(AsyncMiddleware):
@@ -70,11 +73,13 @@ class Inbox(AsyncMiddleware):
             return await next()
         try:
             arrival = read(req.body, self._us, self._reactions)
+            happened = read_happened(req.body, self._us)
         except (AttributeError, TypeError, KeyError, ValueError):
             logger.warning("A payload was no Slack payload", extra={"action": "event_unreadable"})
             return BoltResponse(status=400, body="")
-        if arrival is not None and not await self._stored(arrival):
-            return BoltResponse(status=503, body="")
+        for each in (arrival, happened):
+            if each is not None and not await self._stored(each):
+                return BoltResponse(status=503, body="")
         if arrival is not None and arrival.kind in {"action", "view"}:
             return await next()  # a modal needs its trigger_id within three seconds
         if _wants_options(req.body):
@@ -116,6 +121,10 @@ class Inbox(AsyncMiddleware):
             return await self._delete(connection, arrival)
         if arrival.kind == "stop":
             return await self._stop(connection, arrival.payload)
+        if arrival.kind == "member":
+            moved = {"payload": json.dumps(arrival.payload)}
+            await connection.execute(SQL["moved"], moved)
+            return True
         event_id = await self._insert(connection, arrival)
         if event_id is None:
             return False
@@ -123,13 +132,16 @@ class Inbox(AsyncMiddleware):
         return True
 
     async def _insert(self, connection: AsyncConnection, arrival: Arrival) -> int | None:
+        if arrival.kind == "history":
+            place = {name: arrival.payload[name] for name in ("channel", "by_app")}
+            return await _store(connection, HISTORY["store"], arrival, **place)
         if arrival.kind != "follow_up":
-            return await _store(connection, "store", arrival)
+            return await _store(connection, SQL["store"], arrival)
         if self._follow_ups == "never":
             return None
         question = replace(arrival, kind="question")
         thread = self._thread_of(arrival.payload)
-        return await _store(connection, "store_follow_up", question, **thread)
+        return await _store(connection, SQL["store_follow_up"], question, **thread)
 
     def _thread_of(self, payload: dict[str, Any]) -> dict[str, Any]:
         team, channel, thread_ts = self._us.team, payload["channel"], payload["thread_ts"]
@@ -166,18 +178,18 @@ class Inbox(AsyncMiddleware):
 
 
 async def _store(
-    connection: AsyncConnection, statement: str, arrival: Arrival, **more: Any
+    connection: AsyncConnection, statement: bytes, arrival: Arrival, **more: Any
 ) -> int | None:
     payload = Jsonb(storable(arrival.payload))
     values = {"key": arrival.key, "kind": arrival.kind, "payload": payload, **more}
-    row = await (await connection.execute(SQL[statement], values)).fetchone()
+    row = await (await connection.execute(statement, values)).fetchone()
     return int(row[0]) if row else None
 
 
 async def take_in(queue: App, database: Database, arrival: Arrival) -> None:
     """Store a question that came by another way than Slack's door, with its job."""
     async with borrowed(database) as connection:
-        event_id = await _store(connection, "store", arrival)
+        event_id = await _store(connection, SQL["store"], arrival)
         if event_id is not None:
             await defer_event(queue, connection, arrival, event_id)
 
@@ -186,7 +198,11 @@ async def defer_event(
     queue: App, connection: AsyncConnection, arrival: Arrival, event_id: int
 ) -> None:
     """Queue the job of a stored arrival, in the transaction of `connection`."""
-    task = ANSWER_TASK if is_question(arrival) else EVENT_TASK
+    task = EVENT_TASK
+    if arrival.kind == "history":
+        task = HISTORY_TASK
+    elif is_question(arrival):
+        task = ANSWER_TASK
     deferrer = queue.configure_task(
         task, connection=connection, lock=_lock(arrival), priority=PRIORITY[task]
     )
@@ -221,6 +237,8 @@ def is_question(arrival: Arrival) -> bool:
 def _lock(arrival: Arrival) -> str | None:
     """One question of a thread after the other: a follow-up needs the answer before it."""
     payload = arrival.payload
+    if arrival.kind == "history":  # one reading after the other: the last one tells how it is
+        return f"history:{payload['channel']}:{payload['root']}"
     if arrival.kind in {"question", "follow_up"}:
         return f"thread:{payload['channel']}:{payload.get('thread_ts') or payload.get('ts')}"
     return None

@@ -44,6 +44,10 @@ RETURNING before.finished_at IS NULL;
 -- Tell every worker that a thread's answer is to stop.
 SELECT pg_notify('lorewise_stop', %(payload)s);
 
+-- moved --
+-- Tell every worker that somebody came into a channel or left it.
+SELECT pg_notify('lorewise_member', %(payload)s);
+
 -- load --
 -- One payload, for the job that works on it.
 SELECT id, key, kind, payload, received_at, finished_at, outcome FROM inbox_event WHERE id = %(id)s;

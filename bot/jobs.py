@@ -19,7 +19,7 @@ from procrastinate.retry import BaseRetryStrategy
 from psycopg import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.inbox import ANSWER_TASK, EVENT_TASK, sweep
+from bot.inbox import ANSWER_TASK, EVENT_TASK, HISTORY_TASK, PRIORITY, sweep
 from knowledge.database import Database
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class Handlers:
 
     answer: Callable[[int, int], Awaitable[None]]
     event: Callable[[int, int], Awaitable[None]]
+    history: Callable[[int, int], Awaitable[None]]
     reindex: Callable[[int | None, str | None], Awaitable[None]]
     tidy: Callable[[], Awaitable[None]]
     gave_up: OnLastFailure
@@ -84,6 +85,11 @@ def register(queue: App, handlers: Handlers) -> None:
     async def handle_event(context: JobContext, *, event_id: int) -> None:
         await _attempt(context, event_id, handlers.event, handlers.gave_up)
 
+    @queue.task(name=HISTORY_TASK, retry=BackOff())
+    async def follow_history(*, event_id: int, looked: int = 0) -> None:
+        # What fails here to the last is found by the sweep and tried again.
+        await handlers.history(event_id, looked)
+
     @queue.task(name=REINDEX_TASK, lock=REINDEX_TASK, retry=BackOff())
     async def reindex(*, event_id: int | None = None, source: str | None = None) -> None:
         await handlers.reindex(event_id, source)
@@ -122,6 +128,14 @@ async def defer_reindex(
     """Queue a sync of one source, or of all."""
     deferrer = queue.configure_task(REINDEX_TASK, lock=REINDEX_TASK)
     await deferrer.defer_async(event_id=event_id, source=source)
+
+
+async def look_again(queue: App, event_id: int, looked: int, in_seconds: int) -> None:
+    """Queue another look at what happened to a message."""
+    deferrer = queue.configure_task(
+        HISTORY_TASK, schedule_in={"seconds": in_seconds}, priority=PRIORITY[HISTORY_TASK]
+    )
+    await deferrer.defer_async(event_id=event_id, looked=looked)
 
 
 async def recover(queue: App) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,6 +18,7 @@ from knowledge.embedding import Embedder
 from knowledge.errors import KnowledgeError
 from knowledge.index import Progress, Report
 from knowledge.settings import KnowledgeSettings
+from knowledge.sources import Kind
 from knowledge.sources.registered import RegisteredSource, registered_sources
 
 logger = logging.getLogger(__name__)
@@ -38,8 +39,10 @@ class Reindexing:
         ledger: Ledger,
         people: People,
         client: AsyncWebClient,
+        kinds: Mapping[str, Kind],
     ) -> None:
         self._database, self._settings, self._embedders = database, settings, embedders
+        self._kinds = kinds
         self._ledger, self._people, self._client = ledger, people, client
 
     async def run(self, event_id: int | None, source: str | None) -> None:
@@ -65,6 +68,7 @@ class Reindexing:
                     [registered.name],
                     embedders=self._embedders or None,
                     progress=progress,
+                    kinds=self._kinds,
                 )
         except KnowledgeError as error:
             logger.error("A source can't be synced: %s", error, extra={"action": "reindex_failed"})

@@ -65,7 +65,9 @@ async def identify(client: AsyncWebClient, api_url: str) -> Identity:
                 ) from error
             await asyncio.sleep(pause)
         else:
-            return Identity(found["team_id"], found["user_id"], found.get("bot_id"))
+            return Identity(
+                found["team_id"], found["user_id"], found.get("bot_id"), str(found.get("url") or "")
+            )
     raise AssertionError  # pragma: no cover - the loop ends by returning or raising
 
 

@@ -1,24 +1,15 @@
 """The stop button across replicas: the click arrives at one, the answer may be written by another.
 
-The click is a NOTIFY in the transaction that accepts it; every worker process listens.
+The click is a NOTIFY in the transaction that accepts it; every worker process listens
+(bot.signals).
 """
 
 import asyncio
-import json
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
 from uuid import UUID, uuid4
 
-from psycopg import AsyncConnection, OperationalError
-
-from bot.jobs import is_cancelled
 from knowledge.conversation import Answer, Event, Finished, Question, Seconds, Sentence
-
-logger = logging.getLogger(__name__)
-
-CHANNEL = "lorewise_stop"
-RECONNECT_SECONDS = 1.0
 
 
 class Stops:
@@ -40,19 +31,9 @@ class Stops:
         if event := self._running.get((channel, thread_ts)):
             event.set()
 
-    async def listen(self, conninfo: str) -> None:
-        """Follow the notifications until cancelled, through restarts of Postgres."""
-        while not is_cancelled():
-            with suppress(OperationalError, OSError):
-                await self._follow(conninfo)
-            await asyncio.sleep(RECONNECT_SECONDS)
-
-    async def _follow(self, conninfo: str) -> None:
-        async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-            await connection.execute(f"LISTEN {CHANNEL}".encode())
-            async for notification in connection.notifies():
-                thread = json.loads(notification.payload)
-                self.stop(str(thread["channel"]), str(thread["thread_ts"]))
+    def heard(self, thread: Mapping[str, Any]) -> None:
+        """Somebody stopped a thread's answer, at any replica."""
+        self.stop(str(thread["channel"]), str(thread["thread_ts"]))
 
 
 async def until_stopped(

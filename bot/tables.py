@@ -25,6 +25,13 @@ class InboxEvent(Base):
         Index(
             "inbox_event_unfinished", "received_at", postgresql_where=text("finished_at IS NULL")
         ),
+        Index(
+            "inbox_event_history",
+            text("(payload ->> 'channel')"),
+            text("(payload ->> 'root')"),
+            "received_at",
+            postgresql_where=text("kind = 'history'"),
+        ),
     )
 
 
@@ -47,6 +54,15 @@ class SlackMessage(Base):
         Index("slack_message_question_id", "question_id"),
         Index("slack_message_thread", "team", "channel", "thread_ts"),
     )
+
+
+class SlackChannel(Base):
+    """A channel whose history is a source."""
+
+    __tablename__ = "slack_channel"
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    bots: Mapped[bool]
+    listed_at: Mapped[datetime]
 
 
 class DueTask(Base):

@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from sqlalchemy import text
@@ -27,13 +28,13 @@ from knowledge.errors import IndexingStoppedError, SourceBusyError
 from knowledge.failures import Failures
 from knowledge.reader import Reader
 from knowledge.report import Progress, Report, Tally
-from knowledge.sources import Retelling, Source
+from knowledge.sources import Change, Checkpoint, Retelling, Source
 from knowledge.sources.registered import RegisteredSource
 from knowledge.telling import Telling
 from knowledge.work import Flight, Item, Queue, Work, ends
 from knowledge.writer import Writer
 
-__all__ = ["Embedders", "Progress", "Report", "sync"]
+__all__ = ["Embedders", "Progress", "Report", "forget", "is_busy", "sync", "update"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,12 +84,78 @@ async def sync(
     return report
 
 
+async def update(
+    registered: RegisteredSource,
+    changes: Sequence[Change],
+    database: Database,
+    embedders: Embedders,
+    *,
+    width_tokens: int,
+) -> Report:
+    """Bring single documents in step, while a sync of their source may be running.
+
+    That sync may have read an older version of one of them, and write it afterwards: whoever calls
+    looks again while the source is busy (`is_busy`).
+
+    Raises: as `sync`, without SourceBusyError.
+    """
+    tally = Tally()
+    try:
+        async with database.indexer.connect() as connection:
+            documents = Documents(connection, registered.id)
+            told = _Told(registered.kind, registered.location, changes)
+            run = _Run(registered, told, documents, embedders, width_tokens, tally)
+            await run.single()
+            await connection.invalidate()  # its temporary tables go with it
+    except (DBAPIError, psycopg.Error, OSError) as error:
+        raise _stopped(error) from error
+    return tally.finished()
+
+
+async def forget(registered: RegisteredSource, keys: Sequence[str], database: Database) -> int:
+    """Take documents out of the index, with all that hangs on them; how many there were."""
+    async with database.indexer.connect() as connection:
+        return await Documents(connection, registered.id).remove(keys)
+
+
+async def is_busy(registered: RegisteredSource, database: Database) -> bool:
+    """Whether a sync of the source is running somewhere."""
+    async with database.indexer.connect() as connection:
+        held = text(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND ((classid::bigint << 32) | objid::bigint) "
+            "= hashtextextended(current_schema() || :key, 0))"
+        )
+        return bool(await connection.scalar(held, {"key": _lock_key(registered)}))
+
+
+def _lock_key(registered: RegisteredSource) -> str:
+    return f".source.{registered.id}"  # an evaluation's schema numbers its own sources
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Changes that were told already, as a source."""
+
+    kind: str
+    location: str
+    told: Sequence[Change]
+
+    async def changes(self, cursor: dict[str, Any] | None) -> AsyncIterator[Change]:
+        """What was told."""
+        del cursor
+        for change in self.told:
+            yield change
+        yield Checkpoint(None, complete=False)
+
+
 @asynccontextmanager
 async def _locked(
     database: Database, registered: RegisteredSource
 ) -> AsyncIterator[AsyncConnection]:
     """A connection that alone may write this source; the lock ends with the connection."""
-    key = {"key": f".source.{registered.id}"}  # an evaluation's schema numbers its own sources
+    key = {"key": _lock_key(registered)}
     async with database.indexer.connect() as connection:
         locked = await connection.scalar(
             text("SELECT pg_try_advisory_lock(hashtextextended(current_schema() || :key, 0))"), key
@@ -140,19 +207,27 @@ class _Run:
         telling = Telling(self.source, cursor, await self.documents.failed(), self.tally)
         await self._stages(telling, resumable=resumable)
 
+    async def single(self) -> None:
+        """Write what was told, and note no place of the source."""
+        self.models = await self.documents.prepare(
+            [(embedder.name, embedder.dimensions) for embedder, _ in self.embedders]
+        )
+        telling = Telling(self.source, None, (), self.tally)
+        await self._stages(telling, resumable=False, notes=False)
+
     def _recipe(self) -> str:
         """All that decides, beside its bytes, what becomes of a document; one line each."""
         versions = f"{parsing.VERSION} {chunking.VERSION} {self.width_tokens}"
         return "\n".join([versions, *(embedder.name for embedder, _ in self.embedders)])
 
-    async def _stages(self, telling: Telling, *, resumable: bool) -> None:
+    async def _stages(self, telling: Telling, *, resumable: bool, notes: bool = True) -> None:
         recipe, flight, principals = self._recipe(), Flight(), self.registered.principals
         failures = Failures(
             self.registered.name,
             frozenset(principals),
             self.documents,
             self.tally,
-            asked_again=isinstance(self.source, Retelling),
+            asked_again=isinstance(self.source, Retelling) or not notes,
         )
         shared = (self.documents, failures, self.tally, flight)
         reader = Reader(
@@ -162,7 +237,9 @@ class _Run:
             width_tokens=self.width_tokens,
             recipe=recipe,
         )
-        writer = Writer(*shared, recipe=recipe, resumable=resumable, unread=reader.unread)
+        writer = Writer(
+            *shared, recipe=recipe, resumable=resumable, unread=reader.unread, notes=notes
+        )
         read, embedded = Queue(_WAITING_DOCUMENTS), Queue(_WAITING_DOCUMENTS)
         try:
             async with asyncio.TaskGroup() as stages:

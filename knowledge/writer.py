@@ -26,10 +26,12 @@ class Writer:
         recipe: str,
         resumable: bool,
         unread: list[str],
+        notes: bool = True,
     ) -> None:
+        """`notes`: note how far the source was told; not where single documents are written."""
         self._documents, self._failures, self._tally = documents, failures, tally
         self._flight, self._recipe, self._unread = flight, recipe, unread
-        self._resumable = resumable
+        self._resumable, self._notes = resumable, notes
 
     async def write(self, embedded: Queue) -> None:
         """Write until the end. Raises the source's SourceError where it broke off."""
@@ -50,6 +52,8 @@ class Writer:
                     return await self._end(mark)
 
     async def _end(self, mark: Mark) -> None:
+        if not self._notes:
+            return
         report = self._tally.report
         if mark.checkpoint.complete:
             report.removed += await self._documents.remove_unnamed(self._unread)

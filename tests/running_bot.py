@@ -32,6 +32,7 @@ from knowledge.conversation import (
     Writing,
 )
 from knowledge.database import Database, connect
+from knowledge.embedding import Embedder
 from knowledge.settings import KnowledgeSettings
 
 
@@ -135,6 +136,7 @@ async def running(
     *,
     answers: Scripted | None,
     only: frozenset[str] = PARTS,
+    embedders: tuple[Embedder, ...] = (),
     **values: object,
 ) -> AsyncIterator[None]:
     """The bot, in this process, from ready to stopped."""
@@ -147,6 +149,7 @@ async def running(
             ready=up.set,
             stop=stop,
             answers=answers,
+            embedders=embedders,
         )
     )
     waiting = asyncio.create_task(up.wait())

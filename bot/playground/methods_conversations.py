@@ -1,5 +1,6 @@
 """conversations.*: what the bot may know of channels, their members and their messages."""
 
+import base64
 from typing import Any
 
 from bot.playground.call import Call, Method
@@ -16,7 +17,7 @@ def shape(call: Call, channel: Channel) -> Json:
     common: Json = {
         "id": channel.id,
         "created": channel.created,
-        "is_archived": False,
+        "is_archived": channel.is_archived,
         "is_im": channel.is_im,
         "is_org_shared": False,
         "context_team_id": call.workspace.team_id,
@@ -63,7 +64,9 @@ def _list(call: Call) -> Json:
     known = [
         channel
         for channel in call.workspace.channels.values()
-        if channel.kind in wanted and (not channel.is_private or bot in channel.members)
+        if channel.kind in wanted
+        and (not channel.is_private or bot in channel.members)
+        and not (channel.is_archived and call.flag("exclude_archived"))
     ]
     page, metadata = call.page_of(known)
     return {"channels": [shape(call, channel) for channel in page], "response_metadata": metadata}
@@ -99,7 +102,7 @@ def _page_of_messages(call: Call, messages: list[Message]) -> Json:
     latest = call.optional_text("latest") or "99999999999"
     inclusive = call.flag("inclusive")
     kept = [m for m in messages if _within(m.ts, oldest, latest, inclusive=inclusive)]
-    page, metadata = call.page_of(kept)
+    page, metadata = _page_by_time(call, kept)
     with_metadata = call.flag("include_all_metadata")
     shapes = [call.workspace.slack_message(m, with_metadata=with_metadata) for m in page]
     more = bool(metadata["next_cursor"])
@@ -108,6 +111,36 @@ def _page_of_messages(call: Call, messages: list[Message]) -> Json:
         "has_more": more,
         **({"response_metadata": metadata} if more else {}),
     }
+
+
+def _page_by_time(call: Call, messages: list[Message]) -> tuple[list[Message], Json]:
+    """A page and where the next one begins: a message's time, so that what is written or deleted
+    meanwhile moves nothing."""
+    size = call.number("limit", call.workspace.limits.page_size)
+    if not 1 <= size <= call.workspace.limits.page_size_most:
+        raise SlackError("invalid_limit")
+    start = _position(call.optional_text("cursor"), messages)
+    page, rest = messages[start : start + size], messages[start + size :]
+    following = base64.b64encode(f"next_ts:{rest[0].ts}".encode()).decode() if rest else ""
+    return page, {"next_cursor": following}
+
+
+def _position(cursor: str | None, messages: list[Message]) -> int:
+    if not cursor:
+        return 0
+    try:
+        kind, _, ts = base64.b64decode(cursor, validate=True).decode().partition(":")
+        moment = float(ts)
+    except (ValueError, UnicodeDecodeError):
+        raise SlackError("invalid_cursor") from None
+    if kind != "next_ts":
+        raise SlackError("invalid_cursor")
+    newest_first = len(messages) > 1 and float(messages[0].ts) > float(messages[-1].ts)
+    for position, message in enumerate(messages):
+        at = float(message.ts)
+        if at <= moment if newest_first else at >= moment:
+            return position
+    return len(messages)
 
 
 def _within(ts: str, oldest: str, latest: str, *, inclusive: bool) -> bool:

@@ -30,10 +30,10 @@ def _user_shape(call: Call, user: User) -> Json:
     if user.id == workspace.bot.id:
         profile |= {"bot_id": workspace.bot_id, "api_app_id": workspace.app_id}
     elif not user.is_bot and "users:read.email" in workspace.scopes:
-        profile["email"] = f"{user.name}@{workspace.team_domain}.example"
+        profile["email"] = user.email or f"{user.name}@{workspace.team_domain}.example"
     shape: Json = {
         "id": user.id,
-        "team_id": workspace.team_id,
+        "team_id": user.team_id or workspace.team_id,
         "name": user.name,
         "deleted": user.deleted,
         "color": user.color,
@@ -45,14 +45,16 @@ def _user_shape(call: Call, user: User) -> Json:
         "is_admin": user.is_admin,
         "is_owner": False,
         "is_primary_owner": False,
-        "is_restricted": False,
+        "is_restricted": user.is_restricted,
         "is_ultra_restricted": False,
         "is_bot": user.is_bot,
         "is_app_user": False,
         "updated": 0,
-        "is_email_confirmed": not user.is_bot,
+        "is_email_confirmed": user.is_email_confirmed and not user.is_bot,
         "who_can_share_contact_card": "EVERYONE",
     }
+    if user.is_stranger:
+        shape["is_stranger"] = True
     return shape | ({"locale": user.locale} if call.flag("include_locale") else {})
 
 
@@ -79,7 +81,9 @@ def _user_conversations(call: Call) -> Json:
     known = [
         channel
         for channel in call.workspace.channels_of(user.id)
-        if channel.kind in wanted and (not channel.is_private or bot in channel.members)
+        if channel.kind in wanted
+        and (not channel.is_private or bot in channel.members)
+        and not (channel.is_archived and call.flag("exclude_archived"))
     ]
     page, metadata = call.page_of(known)
     shapes = [methods_conversations.shape(call, channel) for channel in page]

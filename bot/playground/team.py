@@ -19,6 +19,15 @@ class User:
     is_admin: bool = False
     is_bot: bool = False
     deleted: bool = False
+    is_restricted: bool = False
+    """A guest."""
+    is_stranger: bool = False
+    """Of another workspace, and met in a shared channel."""
+    team_id: str | None = None
+    """Another workspace than this one."""
+    email: str | None = None
+    """Its address, where it isn't the name at the workspace's domain."""
+    is_email_confirmed: bool = True
 
     @property
     def initials(self) -> str:
@@ -35,6 +44,7 @@ class Channel:
     members: list[str] = field(default_factory=list)
     is_private: bool = False
     is_im: bool = False
+    is_archived: bool = False
     topic: str = ""
     created: int = 0
 

@@ -26,6 +26,7 @@ from bot.playground.team import SLACKBOT, Channel, Command, Shortcut, User
 from bot.playground.views import Views
 
 Json = dict[str, Any]
+TOMBSTONE = "This message was deleted."
 
 
 class Workspace:
@@ -270,6 +271,9 @@ class Workspace:
 
     def delete_message(self, message: Message) -> None:
         """Take a message out of its conversation and tell everyone."""
+        if self.replies.get((message.channel, message.ts)):
+            self._leave_tombstone(message)
+            return
         channel, ts = self.channels[message.channel], self.next_ts()
         before = self.slack_message(message)
         del self.messages[channel.id][message.ts]
@@ -292,6 +296,16 @@ class Workspace:
                 "event_ts": ts,
             },
         )
+
+    def _leave_tombstone(self, message: Message) -> None:
+        """A thread outlives its first message, as Slack does it: the app hears of a change."""
+        before = self.slack_message(message)
+        message.text, message.user, message.subtype = TOMBSTONE, SLACKBOT, "tombstone"
+        message.blocks, message.attachments, message.files = None, None, []
+        message.client_msg_id, message.edited, message.bot = None, None, False
+        message.reactions.clear()
+        self.show(message)
+        self.announce_change(message, before)
 
     def react(self, user_id: str, message: Message, name: str, *, add: bool) -> None:
         """Add or take back a reaction; raises `already_reacted` or `no_reaction`."""
@@ -354,6 +368,11 @@ class Workspace:
             "text": message.text,
             "team": self.team_id,
         }
+        author = self.users.get(message.user)
+        if message.subtype == "tombstone":
+            shape["hidden"] = True
+        elif author is not None and author.is_bot and author.id not in {self.bot.id, SLACKBOT}:
+            shape |= {"bot_id": f"B{author.id[1:]}", "username": author.real_name}
         if message.bot:
             shape |= {"bot_id": self.bot_id, "app_id": self.app_id, "bot_profile": self.bot_profile}
         root = self.messages[message.channel].get(message.root)

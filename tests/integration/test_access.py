@@ -82,6 +82,72 @@ async def test_a_member_of_another_workspace_is_nobody_of_ours(
     assert "everyone" not in await office.people.readers_alone(NORA)
 
 
+async def test_a_person_s_confirmed_address_is_theirs_alone_in_lower_case(office: Office) -> None:
+    workspace = office.playground.workspace
+    workspace.users[NORA].email = "Nora.Haddad@Acme.example"
+    assert "email:nora.haddad@acme.example" in await office.people.readers_alone(NORA)
+    assert "email:nora.haddad@acme.example" not in await office.people.readers_alone(SAM)
+    assert not [r for r in await office.people.readers_of_channel(ASK_HR) if r.startswith("email")]
+
+
+async def test_a_guest_of_ours_has_an_address_too(office: Office) -> None:
+    workspace = office.playground.workspace
+    workspace.add_user(User("U0GUEST", "gus", "Gus Guest", is_restricted=True))
+    readers = await office.people.readers_alone("U0GUEST")
+    assert "email:gus@acme.example" in readers
+    assert "everyone" not in readers
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"is_stranger": True},
+        {"team_id": "T0OTHER"},
+        {"deleted": True},
+        {"is_email_confirmed": False},
+        {"email": "nora@acme.example,sam@acme.example@x"},
+    ],
+)
+async def test_an_address_that_may_be_somebody_else_s_gives_no_right(
+    office: Office, fields: dict[str, Any]
+) -> None:
+    for name, value in fields.items():
+        setattr(office.playground.workspace.users[NORA], name, value)
+    readers = await office.people.readers_alone(NORA)
+    assert not [reader for reader in readers if reader.startswith("email:")]
+
+
+async def test_without_the_scope_there_is_no_address() -> None:
+    workspace = default_workspace(scopes=DEFAULT_SCOPES - {"users:read.email"})
+    async with Playground(workspace) as playground, aiohttp.ClientSession() as session:
+        client = AsyncWebClient(playground.bot_token, base_url=playground.api_url, session=session)
+        readers = await People(client, TEAM).readers_alone(NORA)
+        assert readers >= {"everyone", f"user:{TEAM}:{NORA}"}
+        assert not [reader for reader in readers if reader.startswith("email:")]
+
+
+async def test_who_leaves_a_channel_loses_it_within_a_minute(office: Office) -> None:
+    workspace = office.playground.workspace
+    assert f"channel:{TEAM}:{ASK_HR}" in await office.people.readers_alone(NORA)
+    workspace.leave(NORA, ASK_HR)
+    office.clock.seconds = 61.0
+    assert f"channel:{TEAM}:{ASK_HR}" not in await office.people.readers_alone(NORA)
+
+
+async def test_an_event_of_a_membership_counts_at_once(office: Office) -> None:
+    workspace = office.playground.workspace
+    assert f"channel:{TEAM}:{ASK_HR}" in await office.people.readers_alone(NORA)
+    assert "everyone" in await office.people.readers_of_channel(ASK_HR)
+    workspace.leave(NORA, ASK_HR)
+    office.people.moved(ASK_HR, NORA)
+    assert f"channel:{TEAM}:{ASK_HR}" not in await office.people.readers_alone(NORA)
+    workspace.add_user(User("U0GUEST", "gus", "Gus Guest", is_restricted=True))
+    workspace.join("U0GUEST", ASK_HR)
+    office.people.moved(ASK_HR, "U0GUEST")
+    office.clock.seconds = 301.0  # the directory is asked for every five minutes
+    assert "everyone" not in await office.people.readers_of_channel(ASK_HR)
+
+
 async def test_somebody_unknown_has_only_the_own_name(office: Office) -> None:
     assert await office.people.readers_alone("U0NOBODY") == {f"user:{TEAM}:U0NOBODY"}
 

@@ -10,6 +10,7 @@ from tests.worlds.folder import FolderWorld
 from tests.worlds.google_drive import GoogleDriveWorld
 from tests.worlds.jira import JiraDataCenterWorld, JiraWorld
 from tests.worlds.notion import NotionWorld
+from tests.worlds.slack import SlackWorld
 from tests.worlds.web import WebWorld
 from tests.worlds.world import World
 
@@ -23,5 +24,6 @@ WORLDS: Mapping[str, type[World]] = {
     "jira": JiraWorld,
     "jira-data-center": JiraDataCenterWorld,
     "notion": NotionWorld,
+    "slack": SlackWorld,
     "web": WebWorld,
 }
