@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tests.worlds.confluence import ConfluenceDataCenterWorld, ConfluenceWorld
 from tests.worlds.folder import FolderWorld
+from tests.worlds.github import GitHubWorld
 from tests.worlds.google_drive import GoogleDriveWorld
 from tests.worlds.jira import JiraDataCenterWorld, JiraWorld
 from tests.worlds.notion import NotionWorld
@@ -20,6 +21,7 @@ WORLDS: Mapping[str, type[World]] = {
     "confluence": ConfluenceWorld,
     "confluence-data-center": ConfluenceDataCenterWorld,
     "folder": FolderWorld,
+    "github": GitHubWorld,
     "google_drive": GoogleDriveWorld,
     "jira": JiraWorld,
     "jira-data-center": JiraDataCenterWorld,
