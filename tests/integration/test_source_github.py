@@ -173,6 +173,17 @@ async def test_a_discussion_is_a_document_with_comments_and_replies(server: GitH
     assert all(f"Answer {n}." in text for n in range(150))
 
 
+async def test_an_issue_that_is_deleted_meanwhile_fails_alone(server: GitHubServer) -> None:
+    for number in (1, 2):
+        server.open_issue(NAME, number, f"Issue {number}", "Text")
+        server.comment(NAME, number, "Said.")
+    telling = await tell(source(server))
+    del server.repositories[NAME].issues[1]
+    assert b"Said." in await telling.documents[f"{NAME}#2"].load()
+    with pytest.raises(SourceError, match="gone"):
+        await telling.documents[f"{NAME}#1"].load()
+
+
 async def test_long_listings_are_followed_page_by_page(server: GitHubServer) -> None:
     server.largest_page = 3
     for number in range(1, 11):
@@ -279,6 +290,16 @@ async def test_documents_that_failed_are_told_anew_by_name(server: GitHubServer)
     assert await telling.documents[keys[0]].load() == b"A"
     assert "Said." in await markdown(telling, keys[2])
     assert "Yes." in await markdown(telling, keys[3])
+
+
+async def test_a_user_s_private_repositories_are_listed_with_the_user_s_own_token(
+    server: GitHubServer,
+) -> None:
+    server.create("ada/open", visibility="public").files["o.md"] = b"O"
+    server.create("ada/closed").files["c.md"] = b"C"
+    for user, expected in {"ada": 2, "robot": 1, "": 1}.items():
+        server.user = user
+        assert len((await tell(source(server, "ada"))).documents) == expected
 
 
 # what goes wrong

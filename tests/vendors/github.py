@@ -54,6 +54,8 @@ class GitHubServer(VendorServer):
         super().__init__()
         self.repositories: dict[str, Repository] = {}
         self.organisations = {"acme"}
+        self.user = "robot"
+        """Whose token it is; empty: an app's."""
         self.largest_page = 100
         self.largest_tree = 1000
         self.remaining = 5000
@@ -157,6 +159,8 @@ class GitHubServer(VendorServer):
             web.get("/users/{owner}", self._account),
             web.get("/orgs/{owner}/repos", self._list_repositories),
             web.get("/users/{owner}/repos", self._list_repositories),
+            web.get("/user/repos", self._list_own),
+            web.get("/user", self._self),
             web.get(f"{repository}/branches/{{branch}}", self._branch),
             web.get(f"{repository}/git/trees/{{sha}}", self._tree),
             web.get(f"{repository}/git/blobs/{{sha}}", self._blob),
@@ -233,9 +237,24 @@ class GitHubServer(VendorServer):
         kind = "Organization" if owner in self.organisations else "User"
         return self.answer({"login": owner, "type": kind, "id": 1})
 
+    async def _self(self, request: web.Request) -> web.Response:
+        if not self.user:
+            return self.answer({"message": "Resource not accessible by integration"}, 403)
+        return self.answer({"login": self.user, "type": "User"})
+
+    async def _list_own(self, request: web.Request) -> web.Response:
+        assert request.query["affiliation"] == "owner"
+        return self._page(request, [self._facts(found) for found in self._of(self.user)])
+
+    def _of(self, owner: str) -> list[Repository]:
+        found = sorted(self.repositories.items())
+        return [repository for name, repository in found if name.startswith(f"{owner}/")]
+
     async def _list_repositories(self, request: web.Request) -> web.Response:
         owner = request.match_info["owner"]
-        found = [r for name, r in sorted(self.repositories.items()) if name.startswith(f"{owner}/")]
+        found = self._of(owner)
+        if request.path.startswith("/users/"):
+            found = [repository for repository in found if repository.visibility == "public"]
         return self._page(request, [self._facts(repository) for repository in found])
 
     async def _branch(self, request: web.Request) -> web.Response:
@@ -406,19 +425,27 @@ class GitHubServer(VendorServer):
         ]
         return self._connection(people, **more)
 
-    def _with_comments(self, found: Repository, number: int) -> Json | None:
+    def _with_comments(self, found: Repository, number: int) -> Json:
         issue = found.issues.get(number)
         if not issue:
-            return None
+            raise graphql.GraphQLError(
+                f"Could not resolve to an issue or pull request with the number of {number}.",
+                extensions={"type": "NOT_FOUND"},
+            )
         kind = "PullRequest" if issue.get("pull_request") else "Issue"
         return {
             "__typename": kind,
             "comments": lambda _, **more: self._connection(found.comments[number], **more),
         }
 
-    def _discussion(self, found: Repository, number: int) -> Json | None:
+    def _discussion(self, found: Repository, number: int) -> Json:
         node = found.discussions.get(number)
-        return self._shown(node) if node else None
+        if not node:
+            raise graphql.GraphQLError(
+                f"Could not resolve to a Discussion with the number of {number}.",
+                extensions={"type": "NOT_FOUND"},
+            )
+        return self._shown(node)
 
     def _discussions(self, found: Repository, orderBy: Json, **more: Any) -> Json:  # noqa: N803
         assert orderBy == {"field": "UPDATED_AT", "direction": "DESC"}

@@ -89,11 +89,19 @@ class GitHub(GitHubAPI):
             raise _explained(error) from error
 
     async def query(self, query: str, **variables: Any) -> Json:
-        """The data of a GraphQL query. Raises NotThereError, SourceError."""
+        """The data of a GraphQL query; null where the repository has no such thing.
+
+        Raises NotThereError: there is no such repository. SourceError.
+        """
         # An Enterprise Server has it beside the REST API: /api/v3 and /api/graphql.
         endpoint = f"{self.base_url.removesuffix('/v3')}/graphql"
         try:
             found: Json = await self.graphql(query, endpoint=endpoint, **variables)
+        except gidgethub.QueryError as error:
+            data = error.response.get("data") or {}
+            if _types(error) != {"NOT_FOUND"} or not data.get("repository"):
+                raise _explained(error) from error
+            return dict(data)
         except (gidgethub.GitHubException, httpx.HTTPError) as error:
             raise _explained(error) from error
         return found

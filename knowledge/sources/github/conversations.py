@@ -116,10 +116,14 @@ def issue_facts(issue: Json) -> str:
 async def comments_of(
     api: GitHub, repository: str, numbers: Sequence[int]
 ) -> Mapping[int, Sequence[Said]]:
-    """The comments of many issues and pull requests in one request, and more where one has many."""
+    """The comments of many issues and pull requests in one request, and more where one has many.
+
+    What is deleted meanwhile is left out.
+    """
     owner, _, name = repository.partition("/")
     found: dict[int, list[Said]] = {number: [] for number in numbers}
     waiting: dict[int, str] = dict.fromkeys(numbers, "")
+    gone: set[int] = set()
     while waiting:
         asked = "".join(
             _ISSUE % {"number": number, "after": f', after: "{after}"' if after else ""}
@@ -128,12 +132,16 @@ async def comments_of(
         data = await api.query(_ISSUES % asked + _COMMENTS, owner=owner, name=name)
         answers, waiting = data["repository"], {}
         for number in found:
-            page = (answers.get(f"n{number}") or {}).get("comments")
-            if page:
-                found[number] += [comment(node) for node in page["nodes"]]
-                if page["pageInfo"]["hasNextPage"]:
-                    waiting[number] = page["pageInfo"]["endCursor"]
-    return found
+            if f"n{number}" not in answers:
+                continue
+            page = (answers[f"n{number}"] or {}).get("comments")
+            if page is None:
+                gone.add(number)
+                continue
+            found[number] += [comment(node) for node in page["nodes"]]
+            if page["pageInfo"]["hasNextPage"]:
+                waiting[number] = page["pageInfo"]["endCursor"]
+    return {number: said for number, said in found.items() if number not in gone}
 
 
 async def discussions(api: GitHub, repository: str) -> AsyncIterator[Json]:

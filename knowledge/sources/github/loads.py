@@ -39,7 +39,9 @@ class Loads:
     async def comments(self, repository: str, numbers: Sequence[str]) -> Mapping[str, bytes]:
         """The comments of issues, packed for the batches."""
         async with self.vendor.client() as client:
-            found = await comments_of(
-                self.api(client), repository, [int(number) for number in numbers]
-            )
+            wanted = [int(number) for number in numbers]
+            try:
+                found = await comments_of(self.api(client), repository, wanted)
+            except NotThereError as error:
+                raise SourceError("is in a repository that is gone: index again.") from error
         return {str(number): written(said) for number, said in found.items()}

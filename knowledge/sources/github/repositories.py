@@ -14,7 +14,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
-from knowledge.sources.github.api import API, GitHub, Json, Marks, NotThereError, github_wait
+from knowledge.sources.github.api import (
+    API,
+    GitHub,
+    Json,
+    Marks,
+    NotThereError,
+    forbids,
+    github_wait,
+)
 from knowledge.sources.github.loads import Loads
 from knowledge.sources.github.rights import readers
 from knowledge.sources.github.walk import Past, Repository, Walk
@@ -124,16 +132,29 @@ class GitHubSource:
             if self.name:
                 yield await api.one(f"/repos/{self.owner}/{self.name}")
                 return
-            account = await api.one(f"/users/{self.owner}")
-            kind = "orgs" if account["type"] == "Organization" else "users"
-            query = "sort=full_name&per_page=100"
-            async for facts in api.all(f"/{kind}/{self.owner}/repos?{query}"):
+            async for facts in api.all(await self._listing(api)):
                 yield facts
         except NotThereError as error:
             raise SourceError(
                 f"GitHub has no {self.location}, or the token may not see it: check the name, and "
                 "give the token access to it. Nothing was removed."
             ) from error
+
+    async def _listing(self, api: GitHub) -> str:
+        """Where an owner's repositories are listed; a user's private ones only under their own."""
+        account = await api.one(f"/users/{self.owner}")
+        if account["type"] == "Organization":
+            return f"/orgs/{self.owner}/repos?sort=full_name&per_page=100"
+        try:
+            itself = (await api.one("/user"))["login"] == account["login"]
+        except SourceError as error:
+            if not forbids(error):  # the token of an app is no user's
+                raise
+            itself = False
+        place = (
+            "/user/repos?affiliation=owner" if itself else f"/users/{self.owner}/repos?type=owner"
+        )
+        return f"{place}&sort=full_name&per_page=100"
 
     def _past(
         self, cursor: Mapping[str, Any] | None, digest: str, now: datetime

@@ -84,7 +84,7 @@ class Walk:
             raise SourceError(f"{name} has no branch {branch}: check the option branch.")
         if sha == self.past.tree:
             return []
-        files: Files = await tree(self.api, name, sha) if sha else {}
+        files = await self._tree(sha)
         before: Files = {}
         lost = False
         if self.past.tree:
@@ -97,6 +97,14 @@ class Walk:
             self.reached = None
         found: list[Change] = told(self._place(), files, before, partial(self.loads.blob, name))
         return found
+
+    async def _tree(self, sha: str | None) -> Files:
+        try:
+            return await tree(self.api, self.repository.name, sha) if sha else {}
+        except NotThereError as error:
+            raise SourceError(
+                f"{self.repository.name} was rewritten while it was read. Index again."
+            ) from error
 
     def _place(self) -> Place:
         return Place(
@@ -112,7 +120,7 @@ class Walk:
         name = self.repository.name
         paths = [key for key in keys if key.startswith(f"{name}/")]
         sha = await head(self.api, name, self._place().branch) if paths else None
-        files: Files = await tree(self.api, name, sha) if sha else {}
+        files = await self._tree(sha)
         for key in paths:
             yield now(
                 self._place(), files, key.removeprefix(f"{name}/"), partial(self.loads.blob, name)

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from knowledge.errors import SourceError
 from knowledge.sources.google_drive.api import GoogleApi, Json
-from knowledge.sources.google_drive.files import FOLDER
 from knowledge.sources.readers import EVERYONE, NOBODY, Granting, email
 
 _PERMISSIONS = (
@@ -29,6 +28,8 @@ class Rights:
     links: bool = False
     _groups: dict[str, frozenset[str]] = field(default_factory=dict)
     _sets: dict[tuple[str, ...], Sequence[Json] | None] = field(default_factory=dict)
+    _hidden: set[tuple[str, ...]] = field(default_factory=set)
+    """Folders whose files do not show who may read them: one request each is enough."""
 
     async def readers(self, file: Json) -> frozenset[str] | None:
         """Who may read a file; None: the account may not see that."""
@@ -56,15 +57,17 @@ class Rights:
         if "permissions" in file:
             own: Sequence[Json] = file["permissions"]
             return own
-        ids = file.get("permissionIds")
-        if not ids:
-            return await self._asked(file["id"])
-        # A folder may be shown by name to people who may not look into it.
-        apart = file["id"] if file["mimeType"] == FOLDER else ""
-        key = (apart, *file.get("parents", ()), "", *sorted(ids))
-        if key not in self._sets:
-            self._sets[key] = await self._asked(file["id"])
-        return self._sets[key]
+        ids, parents = file.get("permissionIds") or (), tuple(file.get("parents", ()))
+        if not ids and parents in self._hidden:
+            return None
+        key = (*parents, "", *sorted(ids))
+        if ids and key in self._sets:
+            return self._sets[key]
+        found = await self._asked(file["id"])
+        if found is None:
+            self._hidden.add(parents)
+        self._sets[key] = found
+        return found
 
     async def _asked(self, file_id: str) -> Sequence[Json] | None:
         found: list[Json] = []
