@@ -30,6 +30,7 @@ from knowledge.errors import GenerationError
 from knowledge.generation.chat import ChatMessage, ChatModel
 from knowledge.grounding import Evidence
 from knowledge.languages import ENGLISH, UNKNOWN, detect
+from knowledge.merging import merge_neighbours
 from knowledge.prompt import PromptPassage, fit, new_fence, render
 from knowledge.relevance import Ranked, Verdict, judge, rank_units
 from knowledge.search import Hit, Search
@@ -162,7 +163,7 @@ class Answerer:
         wanted = _searched(course.question)
         began = time.monotonic()
         results = await self._search.find(wanted, course.question.audience, k=self._passages)
-        course.hits = results.hits
+        course.hits = merge_neighbours(results.hits)
         course.search_seconds = time.monotonic() - began
         if course.language == UNKNOWN:
             course.language = ENGLISH if wanted.isascii() else results.signals.language
@@ -214,7 +215,10 @@ class Answerer:
                 fence=fence,
             )
 
-        whole = [PromptPassage(_title(hit), hit.text) for hit in course.hits]
+        whole = [
+            PromptPassage(_title(hit), hit.text, hit.summary if self._reads_wide else "")
+            for hit in course.hits
+        ]
         count = self._chat_model.count_tokens
         if count(messages(whole)) <= self._prompt_width_tokens:
             return messages(whole)

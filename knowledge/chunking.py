@@ -1,7 +1,8 @@
 """Documents to chunks: cut by structure, never in the middle of a sentence or a table row.
 
-A chunk lies within one section. Its text is the passage as a reader sees it; what is embedded and
-what BM25 counts is `embedding_text`: the title and the headings above, then the passage.
+A chunk lies within one section. Its text is the passage as a reader sees it; what is embedded is
+`embedding_text`: the title and the headings above, then the passage; what BM25 counts is
+`counted_text`: the same with more of the title, and the document's summary.
 """
 
 import math
@@ -12,9 +13,9 @@ from knowledge.parsing.document import ParsedDocument
 from knowledge.pieces import Piece, count_pieces, cut_pieces, section_pieces
 from knowledge.structure import Block, Heading, read_blocks
 
-__all__ = ["VERSION", "Chunk", "chunk_document", "embedding_text"]
+__all__ = ["VERSION", "Chunk", "chunk_document", "counted_text", "embedding_text"]
 
-VERSION = 1  # to be raised when the same Markdown gives other chunks: all is indexed again
+VERSION = 2  # to be raised when the same Markdown gives other chunks: all is indexed again
 
 # Of the model's width, for special tokens and a prompt such as "passage: ".
 _RESERVED_TOKENS = 8
@@ -47,6 +48,11 @@ class _Section:
 def embedding_text(chunk: Chunk) -> str:
     """What is embedded: "Title > Heading > Sub-heading", an empty line, the passage."""
     return f"{_prefix(chunk.title, chunk.heading_path)}\n\n{chunk.text}"
+
+
+def counted_text(chunk: Chunk, summary: str) -> str:
+    """What BM25 counts: a word of the title three times, then headings, passage and summary."""
+    return "\n".join([chunk.title, chunk.title, embedding_text(chunk), summary])
 
 
 def chunk_document(

@@ -8,6 +8,7 @@ from knowledge.embedding import Embedder
 from knowledge.errors import IndexingStoppedError
 from knowledge.languages import detect
 from knowledge.parsing import ParsedDocument
+from knowledge.summary import summarise
 
 Embedders = Sequence[tuple[Embedder, Callable[[str], bool]]]
 """Which embedder takes chunks of which language; widths are measured by the first that does."""
@@ -23,6 +24,7 @@ class CutDocument:
     title: str
     url: str | None
     language: str
+    summary: str
     chunks: tuple[Chunk, ...]
     languages: tuple[str, ...]
     """Of each chunk."""
@@ -47,6 +49,7 @@ def cut_document(parsed: ParsedDocument, embedders: Embedders, width_tokens: int
         title=parsed.title,
         url=parsed.url,
         language=language,
+        summary=summarise(parsed.pages, language),
         chunks=tuple(chunks),
         languages=tuple(_language(chunk.text, share, language) for chunk in chunks),
     )

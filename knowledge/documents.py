@@ -22,7 +22,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from knowledge.acls import acl_of
-from knowledge.chunking import Chunk, embedding_text
+from knowledge.chunking import Chunk, counted_text
 from knowledge.errors import SourceError
 from knowledge.postings import Terms, TermSource, postings
 from knowledge.sources.source import SourceDocument
@@ -36,6 +36,7 @@ _SQL = {
 }
 _TEMPORARY = ("temporary_chunk", "temporary_embedding", "temporary_posting", "temporary_named")
 _INSERTS = ("insert_chunks", "insert_embeddings", "insert_postings")
+_SUMMARISED_CHUNKS = 32
 _READERS = ("document_readers", "embedding_readers", "posting_readers", "chunk_readers")
 
 
@@ -65,6 +66,7 @@ class NewDocument:
     title: str
     url: str | None
     language: str
+    summary: str
     content_hash: str
     acl_id: int
     chunks: Sequence[Chunk]
@@ -209,13 +211,7 @@ class Documents:
             row = await self._connection.execute(_SQL["put_document"], self._row(document))
             keys = {"document": int(row.scalar_one()), "acl": document.acl_id}
             await self._connection.execute(_SQL["delete_chunks"], keys)
-            terms = await postings(
-                self._connection,
-                [
-                    TermSource(embedding_text(chunk), language)
-                    for chunk, language in zip(document.chunks, document.languages, strict=True)
-                ],
-            )
+            terms = await postings(self._connection, _counted(document))
             raw = (await self._connection.get_raw_connection()).driver_connection
             assert isinstance(raw, RawConnection)
             async with raw.cursor() as cursor:
@@ -232,6 +228,7 @@ class Documents:
             "title": document.title,
             "url": document.url,
             "language": document.language,
+            "summary": document.summary,
             "media_type": document.origin.media_type,
             "content_hash": document.content_hash,
             "acl": document.acl_id,
@@ -242,6 +239,15 @@ class Documents:
 def _place(place: Place) -> dict[str, str | None]:
     cursor = None if place.cursor is None else json.dumps(place.cursor)
     return {"cursor": cursor, "recipe": place.recipe}
+
+
+def _counted(document: NewDocument) -> list[TermSource]:
+    # In a long document the summary's words would stand in so many chunks that they say nothing.
+    summary = document.summary if len(document.chunks) <= _SUMMARISED_CHUNKS else ""
+    return [
+        TermSource(counted_text(chunk, summary), language)
+        for chunk, language in zip(document.chunks, document.languages, strict=True)
+    ]
 
 
 async def _copy_chunks(

@@ -69,10 +69,10 @@ DELETE FROM failed_document WHERE source_id = :source AND NOT key = ANY(:keys);
 -- put_document --
 -- The row of a document, new or in the place of its last version.
 INSERT INTO document (
-    source_id, key, title, url, language, media_type, content_hash, acl_id, modified_at, indexed_at)
-VALUES (:source, :key, :title, :url, :language, :media_type, :content_hash, :acl, :modified_at, now())
+    source_id, key, title, url, language, summary, media_type, content_hash, acl_id, modified_at, indexed_at)
+VALUES (:source, :key, :title, :url, :language, :summary, :media_type, :content_hash, :acl, :modified_at, now())
 ON CONFLICT (source_id, key) DO UPDATE SET
-    title = excluded.title, url = excluded.url, language = excluded.language,
+    title = excluded.title, url = excluded.url, language = excluded.language, summary = excluded.summary,
     media_type = excluded.media_type, content_hash = excluded.content_hash,
     acl_id = excluded.acl_id, modified_at = excluded.modified_at, indexed_at = excluded.indexed_at
 RETURNING id;

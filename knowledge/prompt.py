@@ -29,6 +29,8 @@ class PromptPassage:
 
     title: str
     text: str
+    summary: str = ""
+    """What its document is about, for models with room for it; empty: not shown."""
 
 
 def render(
@@ -48,7 +50,7 @@ def render(
     name = LANGUAGES.get(language)
     system = SYSTEM.format(language=f", in {name}" if name else "")
     shown = "\n".join(
-        f"Passage {number} ({passage.title}): {passage.text}"
+        f"Passage {number} ({_head(passage)}): {passage.text}"
         for number, passage in enumerate(passages, 1)
     )
     if fence:
@@ -60,6 +62,10 @@ def render(
         *history,
         ChatMessage("user", f"{shown}\n\nQuestion: {question}"),
     ]
+
+
+def _head(passage: PromptPassage) -> str:
+    return f"{passage.title}; about: {passage.summary}" if passage.summary else passage.title
 
 
 def new_fence() -> str:

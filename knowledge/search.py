@@ -69,6 +69,7 @@ class Hit:
     page: int | None
     position: int
     text: str
+    summary: str  # of its document
     language: str
     score: float
     cosine: float | None
@@ -308,6 +309,7 @@ def _hit(rank: int, row: Any, asked_idf: float | None) -> Hit:
         page=row.page,
         position=row.position,
         text=row.text,
+        summary=row.summary,
         language=row.language,
         score=row.score,
         cosine=row.cosine,

@@ -115,7 +115,7 @@ WITH reader AS MATERIALIZED (
     GROUP BY f.chunk_id
 ), hit AS (
     SELECT f.chunk_id, f.score, f.ranks, s.bm25, s.covered, c.document_id, d.key, d.title, d.url,
-           c.heading_path, c.page, c.position, c.text, c.language, c.acl_id, d.modified_at,
+           c.heading_path, c.page, c.position, c.text, c.language, c.acl_id, d.summary, d.modified_at,
            (SELECT -(e.vector <#> model.vector) FROM model
             JOIN embedding e ON e.model_id = model.model_id AND e.chunk_id = f.chunk_id
             ORDER BY model.number LIMIT 1) AS cosine

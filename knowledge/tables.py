@@ -110,6 +110,7 @@ class Document(Base):
     acl_id: Mapped[int] = mapped_column(Integer, ForeignKey("acl.id"))
     modified_at: Mapped[datetime | None]
     indexed_at: Mapped[datetime]
+    summary: Mapped[str] = mapped_column(server_default="")
     __table_args__ = (
         UniqueConstraint("source_id", "key"),
         Index("document_acl_id", "acl_id"),

@@ -100,6 +100,7 @@ def _new(work: Work) -> NewDocument:
         title=work.cut.title,
         url=url,
         language=work.cut.language,
+        summary=work.cut.summary,
         content_hash=work.content_hash,
         acl_id=work.acl_id,
         chunks=work.cut.chunks,

@@ -18,6 +18,7 @@ from knowledge.embedded import EmbeddedServer
 from knowledge.embedding import load_embedder
 from knowledge.errors import IndexingStoppedError, SourceBusyError, SourceError
 from knowledge.index import Embedders, Progress, Report, sync
+from knowledge.search import Search
 from knowledge.sources import FolderSource
 from knowledge.sources.registered import register_source, registered_sources, remove_source
 from tests import documents
@@ -488,3 +489,30 @@ async def _until(desk: Desk, statement: str) -> None:
     async with asyncio.timeout(30):
         while not (await desk.rows(statement))[0][0]:
             await asyncio.sleep(0.01)
+
+
+async def test_a_passage_is_found_by_its_documents_summary_and_title_first(desk: Desk) -> None:
+    desk.write(
+        "desk.md",
+        "# Hot desks\n\nHow to reserve a workplace in Lisbon.\n\n## Times\n\nFrom seven to nine.",
+    )
+    desk.write("other.md", "# Parking\n\nNobody may reserve hot meals or desks. From eight to ten.")
+    await desk.sync()
+    hits = await Search(desk.database).search("reserve Lisbon", frozenset({"everyone"}))
+    assert [(hit.document_key, hit.text) for hit in hits[:2]] == [
+        ("desk.md", "How to reserve a workplace in Lisbon."),
+        ("desk.md", "From seven to nine."),
+    ]
+    assert hits[0].summary == "How to reserve a workplace in Lisbon. From seven to nine."
+    hits = await Search(desk.database).search("hot desks", frozenset({"everyone"}))
+    assert [hit.document_key for hit in hits] == ["desk.md", "desk.md", "other.md"]
+
+
+async def test_the_summary_of_a_long_document_stands_not_in_each_of_its_passages(
+    desk: Desk,
+) -> None:
+    sections = "\n\n".join(f"## Part {n}\n\nText {n}." for n in range(60))
+    desk.write("manual.md", f"# Manual\n\nEverything about zeppelins.\n\n{sections}")
+    await desk.sync()
+    hits = await Search(desk.database).search("zeppelins", frozenset({"everyone"}), k=20)
+    assert [hit.text for hit in hits] == ["Everything about zeppelins."]
