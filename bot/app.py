@@ -44,9 +44,10 @@ from bot.stops import Stops
 from bot.texts import Texts
 from bot.thread import Threads
 from knowledge.answer import Answerer
-from knowledge.assemble import load_answerer, load_embedders
+from knowledge.assemble import load_answerer, open_live_embedders
 from knowledge.database import Database, connect, open_database
 from knowledge.embedding import Embedder
+from knowledge.live import LiveEmbedders
 from knowledge.settings import KnowledgeSettings
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class House:
     database: Database
     client: AsyncWebClient
     us: Identity
-    embedders: tuple[Embedder, ...] = ()
+    embedders: Sequence[Embedder] = ()
 
 
 async def run(
@@ -126,7 +127,7 @@ async def _founded(
         async with aiohttp.ClientSession() as session:
             client = make_client(settings, session)
             us = await identify(client, settings.slack_api_url)
-            embedders = await load_embedders(knowledge) if models else ()
+            embedders = await open_live_embedders(knowledge, database) if models else ()
             yield House(knowledge, settings, database, client, us, embedders)
     finally:
         await database.close()
@@ -283,6 +284,8 @@ async def _worker(
         asyncio.create_task(worker.run(), name="worker"),
         asyncio.create_task(signals.listen(house.database.conninfo(), heard), name="signals"),
     ]
+    if isinstance(house.embedders, LiveEmbedders):
+        tasks.append(asyncio.create_task(house.embedders.follow(), name="embedders"))
     try:
         await up.wait()
         yield

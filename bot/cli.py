@@ -19,7 +19,7 @@ from bot.evaluate import evaluate_app
 from bot.kinds import opened_kinds
 from bot.logs import configure, quieten
 from bot.settings import BotSettings
-from bot.sync import Indexed, add_folder, index_sources
+from bot.sync import Indexed, add_folder, index_sources, rebuild_vectors
 from bot.terminal import (
     Show,
     answer_as_json,
@@ -28,10 +28,11 @@ from bot.terminal import (
     index_progress,
     print_answer,
     print_hits,
+    print_rebuilt,
     print_report,
     print_votes,
 )
-from knowledge.assemble import load_answerer, load_embedders
+from knowledge.assemble import load_answerer, open_live_embedders
 from knowledge.conversation import Answer, Question
 from knowledge.database import open_database
 from knowledge.errors import KnowledgeError, SettingsError
@@ -143,10 +144,16 @@ async def _index(
 ) -> list[Indexed]:
     async with _database(settings) as database, opened_kinds(bot_settings, database) as kinds:
         names = [(await add_folder(database, place)).name for place in places]
+        live = await open_live_embedders(settings, database)
+        rebuilt = None
         with _quiet_or(index_progress(err), quiet=quiet) as show:
             indexed = await index_sources(
-                settings, database, names or None, progress=show, kinds=kinds
+                settings, database, names or None, embedders=live, progress=show, kinds=kinds
             )
+            if indexed:
+                rebuilt = await rebuild_vectors(database, live, progress=show)
+        if rebuilt and not quiet:
+            print_rebuilt(out, rebuilt)
         if not indexed:
             err.print("No source was added yet: lorewise index FOLDER, or lorewise sources add.")
         for one in () if quiet else indexed:
@@ -244,7 +251,7 @@ def search(
 
     async def find() -> list[Hit]:
         async with _database(settings) as database:
-            embedders = await load_embedders(settings)
+            embedders = await open_live_embedders(settings, database)
             return await Search(database, embedders).search(question, _principals(reader), k=k)
 
     hits = asyncio.run(find())
@@ -276,7 +283,7 @@ async def _ask(
     settings: KnowledgeSettings, text: str, audience: frozenset[str], *, quiet: bool
 ) -> Answer:
     async with _database(settings) as database:
-        embedders = await load_embedders(settings)
+        embedders = await open_live_embedders(settings, database)
         answerer = await load_answerer(settings, database, embedders)
         question = Question(text, asker="terminal", audience=audience)
         try:

@@ -10,13 +10,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import People
 from bot.ledger import Ledger
 from bot.markup import escape_mrkdwn, one_line
-from bot.sync import index_sources
+from bot.sync import VECTORS, index_sources, rebuild_vectors
 from bot.texts import Texts
 from bot.thread import notice_metadata
 from knowledge.database import Database
 from knowledge.embedding import Embedder
 from knowledge.errors import KnowledgeError
 from knowledge.index import Progress, Report
+from knowledge.live import LiveEmbedders
+from knowledge.roster import indexing
 from knowledge.settings import KnowledgeSettings
 from knowledge.sources import Kind
 from knowledge.sources.registered import RegisteredSource, registered_sources
@@ -51,6 +53,22 @@ class Reindexing:
         for registered in await registered_sources(self._database):
             if source in {None, registered.name}:
                 await self._one(registered, display)
+        await self._vectors(display)
+
+    async def _vectors(self, display: "Display") -> None:
+        """Build what a change of the embedding model in the settings asks for."""
+        live = self._embedders
+        if not isinstance(live, LiveEmbedders):
+            return
+        try:
+            async with indexing(self._database):
+                await live.prepare()
+            if live.coming:
+                async with display.showing(VECTORS) as progress:
+                    await rebuild_vectors(self._database, live, progress=progress)
+        except KnowledgeError as error:
+            logger.error("Vectors can't be built: %s", error, extra={"action": "rebuild_failed"})
+            await display.failed(VECTORS, error)
 
     async def _display(self, event_id: int | None) -> "Display":
         taken = await self._ledger.load(event_id) if event_id is not None else None

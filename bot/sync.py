@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowledge.assemble import load_embedders
+from knowledge.assemble import open_live_embedders
 from knowledge.database import Database
 from knowledge.embedding import Embedder
 from knowledge.errors import SourceBusyError, SourceError
 from knowledge.index import Embedders, Progress, Report, sync
 from knowledge.languages import ENGLISH
+from knowledge.live import LiveEmbedders
+from knowledge.rebuild import Rebuilt, rebuild
+from knowledge.roster import drop_retired, indexing
 from knowledge.settings import KnowledgeSettings
 from knowledge.sources import KINDS, Kind, load_source
 from knowledge.sources.registered import (
@@ -20,6 +23,8 @@ from knowledge.sources.registered import (
     registered_sources,
 )
 from knowledge.upkeep import keep_up
+
+VECTORS = "vectors of the new embedding model"  # as progress names them, beside the sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ async def index_sources(
     Raises:
         SourceError: a name is unknown, or a source cannot be read at all.
     """
+    await drop_retired(database)
     sources = await registered_sources(database)
     unknown = set(names or ()) - {source.name for source in sources}
     if unknown:
@@ -98,18 +104,20 @@ async def index_sources(
     wanted = [source for source in sources if names is None or source.name in names]
     if not wanted:
         return []
-    models = policy(embedders or await load_embedders(settings))
-    indexed = [
-        await _index(
-            settings,
-            database,
-            source,
-            kinds=kinds,
-            models=models,
-            progress=_named(source.name, progress),
-        )
-        for source in wanted
-    ]
+    chosen = embedders or await open_live_embedders(settings, database)
+    async with indexing(database):
+        models = await chosen.prepare() if isinstance(chosen, LiveEmbedders) else policy(chosen)
+        indexed = [
+            await _index(
+                settings,
+                database,
+                source,
+                kinds=kinds,
+                models=models,
+                progress=_named(source.name, progress),
+            )
+            for source in wanted
+        ]
     await keep_up(database)
     return indexed
 
@@ -137,6 +145,28 @@ async def _index(
         await note_failed_run(database, source.id, str(error))
         raise
     return Indexed(source.name, report)
+
+
+async def rebuild_vectors(
+    database: Database,
+    live: LiveEmbedders,
+    *,
+    progress: Callable[[str, Progress], None] | None = None,
+) -> Rebuilt | None:
+    """Build the vectors of the settings' models where they are others than the live ones, and swap.
+
+    None: there was nothing to do.
+
+    Raises:
+        EmbeddingError: texts could not be embedded, or another process is at it.
+    """
+    async with indexing(database):
+        await live.prepare()
+    if not live.coming:
+        return None
+    rebuilt = await rebuild(database, live.coming, _named(VECTORS, progress))
+    await live.refresh()
+    return rebuilt
 
 
 def _named(

@@ -14,6 +14,7 @@ from bot.sync import Indexed
 from bot.texts import Texts
 from knowledge.conversation import Answer, Citation, Event, Finished, Reason, Sentence
 from knowledge.index import Progress as IndexProgress
+from knowledge.rebuild import Rebuilt
 from knowledge.search import Hit
 from training.feedback import Rated
 
@@ -51,6 +52,19 @@ def index_progress(console: Console) -> Iterator[Show]:
             )
 
         yield show
+
+
+def print_rebuilt(console: Console, rebuilt: Rebuilt) -> None:
+    """What new embedding models have cost, and that they are in use."""
+    console.print(
+        f"Questions are asked with {' and '.join(rebuilt.models)} from now on: {rebuilt.chunks} "
+        f"vectors were built in {rebuilt.seconds:.0f} s."
+    )
+    if rebuilt.longer:
+        console.print(
+            f"{rebuilt.longer} chunks are longer than the model reads; their ends were left out. "
+            "Lower LOREWISE_CHUNK_WIDTH_TOKENS and index again."
+        )
 
 
 def print_report(console: Console, indexed: Indexed) -> None:

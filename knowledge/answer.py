@@ -98,7 +98,6 @@ class Answerer:
         self._reads_wide = prompt_width_tokens > WIDE_PROMPT_TOKENS
         self._max_new_tokens = max_new_tokens
         self._log = AnswerLog(search.database)
-        self._verified = VerifiedAnswers(search.database, search.embedders[-1])
 
     async def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """The events of one answer; the last is always `Finished`.
@@ -125,7 +124,8 @@ class Answerer:
     async def _steps(self, course: _Course) -> AsyncGenerator[Event, None]:
         yield Searching()
         question = course.question
-        approved = await self._verified.find(question.text, course.language, question.audience)
+        verified = VerifiedAnswers(self._search.database, self._search.embedders[-1])
+        approved = await verified.find(question.text, course.language, question.audience)
         if approved:
             yield Sentence(approved.answer, ())
             yield Finished(await self._finish_verified(course, approved))

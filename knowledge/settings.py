@@ -20,6 +20,7 @@ from pydantic_settings import (
 from knowledge.errors import SettingsError
 
 PREFIX = "LOREWISE_"
+MOST_DIMENSIONS = 4000  # of a vector in halves that Postgres keeps in one page
 
 
 def config_file() -> Path:
@@ -128,6 +129,50 @@ class KnowledgeSettings(Section):
     multilingual_embedding_model: str = Field(
         default="multilingual-e5-small",
         description="Embedder of documents and questions in all other languages.",
+    )
+    embedding_base_url: str | None = Field(
+        default=None,
+        description="Base URL of an OpenAI-compatible server that has LOREWISE_EMBEDDING_MODEL; "
+        "empty: embed in this process.",
+    )
+    embedding_api_key: SecretStr | None = Field(
+        default=None, description="Key of that server, if it wants one."
+    )
+    embedding_dimensions: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_DIMENSIONS,
+        description="Length of the vectors that the server is asked for; empty: the model's own.",
+    )
+    embedding_width_tokens: int = Field(
+        default=512, ge=64, description="Longest text that the server's model reads."
+    )
+    embedding_query_prompt: str | None = Field(
+        default=None, description="Put before a question; empty: the model's own prompt."
+    )
+    embedding_passage_prompt: str | None = Field(
+        default=None, description="Put before a passage; empty: the model's own prompt."
+    )
+    embedding_query_options: dict[str, Any] = Field(
+        default_factory=dict, description="JSON object that is added to requests for questions."
+    )
+    embedding_passage_options: dict[str, Any] = Field(
+        default_factory=dict, description="JSON object that is added to requests for passages."
+    )
+    embedding_batch_inputs: int = Field(
+        default=32, ge=1, le=2048, description="Texts in one request to the server, at the most."
+    )
+    embedding_batch_tokens: int = Field(
+        default=50_000, ge=64, description="Tokens in one request to the server, at the most."
+    )
+    embedding_concurrency: int = Field(
+        default=4, ge=1, le=256, description="Requests with passages to the server at one time."
+    )
+    embedding_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="Longest wait for an answer of the server."
+    )
+    embedding_retries: int = Field(
+        default=5, ge=0, le=20, description="How often a request that failed is tried again."
     )
     chat_model: str = Field(
         default="SmolLM2-135M-Instruct",

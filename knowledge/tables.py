@@ -145,6 +145,18 @@ class EmbeddingModel(Base):
     name: Mapped[str] = mapped_column(unique=True)
     dimensions: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
+    role: Mapped[str | None]
+    next_role: Mapped[str | None]
+    recipe: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    retired_at: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("role IN ('english', 'every')", name="embedding_model_role_check"),
+        CheckConstraint(
+            "next_role IN ('english', 'every')", name="embedding_model_next_role_check"
+        ),
+        Index("embedding_model_role", "role", unique=True),
+        Index("embedding_model_next_role", "next_role", unique=True),
+    )
 
 
 class Embedding(Base):

@@ -234,13 +234,18 @@ async def test_a_document_that_loses_its_text_is_removed(desk: Desk) -> None:
     assert counts(await desk.sync()) == (3, 0, 0, 2, 1, 0, 1)
 
 
-@pytest.mark.parametrize("change", ["embedder", "width"])
-async def test_another_embedder_or_width_indexes_everything_again(desk: Desk, change: str) -> None:
+async def test_another_width_indexes_everything_again(desk: Desk) -> None:
     await desk.sync()
-    if change == "embedder":
-        desk.embedder = HashingEmbedder("hashing-2")
-    else:
-        desk.width_tokens = 40
+    desk.width_tokens = 40
+    assert counts(await desk.sync()) == (3, 0, 3, 0, 0, 0, 0)
+    assert await desk.rows("SELECT count(*) FROM embedding") == [(4,)]
+
+
+async def test_another_embedder_cuts_nothing_again_unless_it_reads_less(desk: Desk) -> None:
+    await desk.sync()
+    desk.embedder = HashingEmbedder("hashing-2")
+    assert counts(await desk.sync()) == (3, 0, 0, 3, 0, 0, 0)
+    desk.embedder = HashingEmbedder("hashing-3", width_tokens=50)
     assert counts(await desk.sync()) == (3, 0, 3, 0, 0, 0, 0)
     assert await desk.rows("SELECT count(*) FROM embedding") == [(4,)]
 

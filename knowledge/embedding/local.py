@@ -1,4 +1,4 @@
-"""Turns passages and questions into vectors of length one.
+"""An embedder in this process: any sentence-transformers model.
 
 The heavy work of a model runs in one thread of its own (`SentenceEmbedder._run`), never on the
 event loop. Passages go there in small batches, so a question waits for one batch at most.
@@ -6,15 +6,15 @@ event loop. Passages go there in small batches, so a question waits for one batc
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from knowledge.convert_e5 import bundled_e5, convert_e5
+from knowledge.embedding.embedder import Vectors
 from knowledge.errors import ModelNotFoundError
 from knowledge.hardware import best_device, best_dtype, give_way
 from knowledge.models import converted, hide_progress_bars, package_file, resolve_model
@@ -25,32 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Vectors = NDArray[np.float32]
-
 # Larger batches gain nothing on a CPU, and let a question wait longer.
 BATCH_PASSAGES = {"cpu": 8, "cuda": 128}
-
-
-class Embedder(Protocol):
-    """A text embedding model."""
-
-    name: str
-    """Immutable; stored beside the vectors, for example "all-MiniLM-L6-v2@bf16"."""
-    dimensions: int
-    width_tokens: int
-    """The longest passage that the model reads, special tokens included (its prompt is not)."""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The number of tokens of each text, without special tokens and prompt."""
-        ...
-
-    async def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of length one for what is searched: (len(texts), dimensions)."""
-        ...
-
-    async def embed_questions(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of length one for what is asked: (len(texts), dimensions)."""
-        ...
 
 
 def load_embedder(
@@ -59,19 +35,31 @@ def load_embedder(
     *,
     device: str | None = None,
     dtype: "torch.dtype | None" = None,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
+    mark: str = "",
 ) -> "SentenceEmbedder":
     """Load a sentence-transformers model by path, hub name or bundled name.
 
-    `models_dir` keeps converted models. Takes seconds: call it off the event loop.
+    `models_dir` keeps converted models. Prompts of None are those of the model's configuration;
+    `mark` becomes part of the name. Takes seconds: call it off the event loop.
     Raises ModelNotFoundError, ModelConversionError.
     """
     device = device or best_device()
     dtype = dtype or best_dtype(device)
     folder = resolve_model(model, models_dir, BUNDLED_EMBEDDERS)
     loaded = _load(folder.path, model, device, dtype)
+    loaded.prompts = _prompts(loaded.prompts, query_prompt, passage_prompt)
     short = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
     precision = short[str(dtype).removeprefix("torch.")]
-    return SentenceEmbedder(loaded, f"{folder.name}@{precision}", BATCH_PASSAGES.get(device, 32))
+    return SentenceEmbedder(
+        loaded, f"{folder.name}{mark}@{precision}", BATCH_PASSAGES.get(device, 32)
+    )
+
+
+# As models name them: sentence-transformers, E5 and Qwen, nomic, Jina.
+_QUERY_PROMPTS = ("query", "search_query", "retrieval.query")
+_PASSAGE_PROMPTS = ("document", "passage", "corpus", "search_document", "retrieval.passage")
 
 
 class SentenceEmbedder:
@@ -88,7 +76,7 @@ class SentenceEmbedder:
         self._tokenizer: Tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        prompt = model.prompts.get("document") or model.prompts.get("passage") or ""
+        prompt = model.prompts["document"] or ""
         with_prompt, without = self.count_tokens([f"{prompt}word", "word"])
         self.width_tokens = (model.max_seq_length or 512) - (with_prompt - without)
         self._thread = ThreadPoolExecutor(1, f"embed-{name}", initializer=give_way)
@@ -155,6 +143,20 @@ class SentenceEmbedder:
         found: Vectors = np.asarray(vectors, np.float32)
         found /= np.linalg.norm(found, axis=1, keepdims=True)
         return found
+
+
+def _prompts(
+    own: Mapping[str, str | None], query: str | None, passage: str | None
+) -> dict[str, str | None]:
+    """The prompts under the names that `encode_query` and `encode_document` look for."""
+
+    def first(names: Sequence[str]) -> str:
+        return next((own[name] or "" for name in names if own.get(name)), "")
+
+    return {
+        "query": first(_QUERY_PROMPTS) if query is None else query,
+        "document": first(_PASSAGE_PROMPTS) if passage is None else passage,
+    }
 
 
 def _load(path: Path, model: str, device: str, dtype: "torch.dtype") -> "SentenceTransformer":
