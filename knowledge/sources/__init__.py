@@ -11,6 +11,7 @@ from knowledge.sources.google_drive import GOOGLE_DRIVE
 from knowledge.sources.jira import JIRA
 from knowledge.sources.kind import Kind
 from knowledge.sources.notion import NOTION
+from knowledge.sources.sharepoint import SHAREPOINT
 from knowledge.sources.source import (
     Change,
     Checkpoint,
@@ -46,6 +47,7 @@ KINDS: Mapping[str, Kind] = {
         GOOGLE_DRIVE,
         JIRA,
         NOTION,
+        SHAREPOINT,
         WEB,
     )
 }

@@ -12,6 +12,7 @@ from tests.worlds.google_drive import GoogleDriveWorld
 from tests.worlds.jira import JiraDataCenterWorld, JiraWorld
 from tests.worlds.notion import NotionWorld
 from tests.worlds.slack import SlackWorld
+from tests.worlds.sharepoint import SharePointWorld
 from tests.worlds.web import WebWorld
 from tests.worlds.world import World
 
@@ -27,5 +28,6 @@ WORLDS: Mapping[str, type[World]] = {
     "jira-data-center": JiraDataCenterWorld,
     "notion": NotionWorld,
     "slack": SlackWorld,
+    "sharepoint": SharePointWorld,
     "web": WebWorld,
 }
