@@ -38,13 +38,22 @@ def atlassian_api(name: str, location: str, options: Options) -> VendorApi:
 
 
 async def linked_pages(
-    api: VendorApi, path: str, params: Mapping[str, str | int], *, context: str
+    api: VendorApi,
+    path: str,
+    params: Mapping[str, str | int],
+    *,
+    context: str,
+    missing_ok: bool = False,
 ) -> AsyncIterator[Json]:
     """The answers of a Confluence listing, from `_links.next` to `_links.next`.
 
     `context` is the path under which the site stands on its host; some links begin with it.
+    `missing_ok`: what is not there has no answers.
     """
-    answer = await api.get(path, params)
+    reply = await api.ask("GET", path, params, allow={404} if missing_ok else ())
+    if reply.status == 404:
+        return
+    answer = reply.data
     seen: set[str] = set()
     while True:
         yield answer
@@ -58,9 +67,15 @@ async def linked_pages(
 
 
 async def linked(
-    api: VendorApi, path: str, params: Mapping[str, str | int], *, context: str
+    api: VendorApi,
+    path: str,
+    params: Mapping[str, str | int],
+    *,
+    context: str,
+    missing_ok: bool = False,
 ) -> AsyncIterator[Json]:
     """The results of a Confluence listing, over all its pages."""
-    async for answer in linked_pages(api, path, params, context=context):
+    pages = linked_pages(api, path, params, context=context, missing_ok=missing_ok)
+    async for answer in pages:
         for result in answer.get("results") or ():
             yield result

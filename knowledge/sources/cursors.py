@@ -61,14 +61,23 @@ class Listing:
         return {**cursor, "full_at": full_at.isoformat()} if full_at else cursor
 
 
+def digest_of(options: Mapping[str, Any]) -> str:
+    """Tells whether a cursor is that of the same choices."""
+    text = json.dumps(dict(options), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def full_due(full_at: datetime, now: datetime, full_hours: float) -> bool:
+    """Whether it is time for a full listing; a little early, so that each night's run is one."""
+    return now - full_at >= timedelta(hours=full_hours) * 0.9
+
+
 def listing_after(
     cursor: Mapping[str, Any] | None, *, options: Mapping[str, Any], full_hours: float
 ) -> Listing:
     """What to list after a cursor; everything where it is not one of these options'."""
     now = datetime.now(UTC)
-    digest = hashlib.sha256(
-        json.dumps(dict(options), sort_keys=True, default=str).encode()
-    ).hexdigest()[:16]
+    digest = digest_of(options)
     everything = Listing(now, digest)
     if not cursor or cursor.get("version") != VERSION or cursor.get("options") != digest:
         return everything
@@ -80,7 +89,7 @@ def listing_after(
         full_at = datetime.fromisoformat(cursor["full_at"])
     except (KeyError, TypeError, ValueError):
         return everything
-    if now - full_at >= timedelta(hours=full_hours):
+    if full_due(full_at, now, full_hours):
         return everything
     return Listing(now, digest, since=since, full_at=full_at)
 

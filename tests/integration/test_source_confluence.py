@@ -105,6 +105,22 @@ async def test_a_page_under_something_unknown_is_for_nobody(server: ConfluenceSe
     assert "map=" in told.skipped["30"]
 
 
+async def test_an_attachment_of_a_comment_is_for_nobody(server: ConfluenceServer) -> None:
+    server.put(Content("19", "Remark", "ENG", type="comment"))
+    server.put(Content("23", "may.txt", "ENG", type="attachment", parent="19", file=b"Minutes."))
+    told = await tell(source_of(server))
+    assert told.readers.keys() == {"10"}
+    assert "nobody" in told.skipped["23"]
+
+
+async def test_a_deleted_group_that_is_still_named_grants_nobody(server: ConfluenceServer) -> None:
+    server.put(Content("11", "Pay", "ENG", groups=["gone"]))
+    server.put(Content("12", "Own", "ENG", groups=["gone"], users=["ann"]))
+    told = await tell(source_of(server))
+    assert told.readers == {"10": {ANN, BOB}, "12": {ANN}}
+    assert "nobody" in told.skipped["11"]
+
+
 async def test_each_group_is_expanded_once(server: ConfluenceServer) -> None:
     for number in range(8):
         server.put(Content(f"5{number}", f"P{number}", "ENG", groups=["staff"]))

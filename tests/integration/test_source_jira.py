@@ -143,6 +143,11 @@ async def test_an_issue_is_for_the_holders_of_browse_projects(server: JiraServer
     assert (await tell(source_of(server))).readers == {"10": {BOB, CAT}}
 
 
+async def test_a_deleted_group_that_is_still_named_grants_nobody(server: JiraServer) -> None:
+    server.browse["OPS"] = [server.group_holder("gone"), {"type": "projectLead"}]
+    assert (await tell(source_of(server))).readers == {"10": {BOB}}
+
+
 async def test_a_reporter_and_an_assignee_read_their_own_issues(server: JiraServer) -> None:
     server.browse["OPS"] = [{"type": "reporter"}, {"type": "assignee"}]
     server.put(Issue("11", "OPS-2", "Y", reporter="bob", assignee="cat"))

@@ -11,8 +11,8 @@ from tests.worlds.github import GitHubWorld
 from tests.worlds.google_drive import GoogleDriveWorld
 from tests.worlds.jira import JiraDataCenterWorld, JiraWorld
 from tests.worlds.notion import NotionWorld
-from tests.worlds.slack import SlackWorld
 from tests.worlds.sharepoint import SharePointWorld
+from tests.worlds.slack import SlackWorld
 from tests.worlds.web import WebWorld
 from tests.worlds.world import World
 

@@ -10,6 +10,8 @@ from knowledge.sources.atlassian import Json, People
 from knowledge.sources.confluence.site import ConfluenceSite
 from knowledge.sources.readers import NOBODY, Granting, all_of
 
+PAGES = {"page", "blogpost"}
+"""What an attachment may hang on; a comment's own restrictions are not those of its page."""
 Door = frozenset[str] | None
 """Who passes a restriction; None: it has none."""
 
@@ -38,7 +40,7 @@ class ConfluenceRights:
         page: Json | None = content
         if content.get("type") == "attachment":
             page = await self._container(content)
-        if page is None:
+        if page is None or page.get("type") not in PAGES:
             return NOBODY
         chain = [str(page["id"]), *(str(each["id"]) for each in page.get("ancestors") or ())]
         doors = [await self._door(content_id) for content_id in chain]
@@ -133,8 +135,10 @@ def _subjects(permission: Json) -> list[tuple[str, str, str | None]]:
         principal: Mapping[str, Any] = permission["principal"]
         kind, identity = str(principal.get("type")).lower(), str(principal.get("id"))
         return [(kind, "" if kind == "group" else identity, identity)]
-    subject: Mapping[str, Any] = permission.get("subject") or {}
-    if not subject or subject.get("type") == "anonymous":
+    if "subject" not in permission:
+        return []
+    subject: Mapping[str, Any] = permission["subject"] or {"type": "anonymous"}
+    if subject.get("type") == "anonymous":
         return [("anonymous", "", None)]
     name = subject.get("username") or subject.get("name") or subject.get("displayName")
     return [("user" if subject.get("type") in {"user", "known"} else "group", str(name), None)]

@@ -96,12 +96,14 @@ class ConfluenceSite:
         return _items((await self.api.ask("POST", path, body=[key])).data)
 
     async def members(self, name: str, group_id: str | None) -> AsyncIterator[Json]:
-        """The members of a group."""
+        """The members of a group; a deleted one, that is still named somewhere, has none."""
         if self.cloud:
             path = f"rest/api/group/{quote(str(group_id), safe='')}/membersByGroupId"
         else:
             path = f"rest/api/group/{quote(name, safe='')}/member"
-        async for member in linked(self.api, path, {"limit": 200}, context=self.context):
+        params: dict[str, str | int] = {"limit": 200}
+        found = linked(self.api, path, params, context=self.context, missing_ok=True)
+        async for member in found:
             yield member
 
     async def group_name(self, group_id: str) -> str:

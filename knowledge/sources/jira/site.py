@@ -88,12 +88,16 @@ class JiraSite:
                 raise SourceError("Jira repeats a page of its listing. Index it again later.")
             seen.add(token)
 
-    async def _paged(self, path: str, query: Query, name: str, size: int) -> AsyncIterator[Json]:
+    async def _paged(
+        self, path: str, query: Query, name: str, size: int, *, missing_ok: bool = False
+    ) -> AsyncIterator[Json]:
         """The items of a listing that counts from `startAt`; an empty page ends it too."""
+        allow = {404} if missing_ok else ()
         start = 0
         while True:
             given: dict[str, Any] = {**query, "startAt": start, "maxResults": size}
-            answer = await self.api.get(self._path(path), given)
+            reply = await self.api.ask("GET", self._path(path), given, allow=allow)
+            answer = reply.data if reply.status != 404 else {}
             items = list(answer.get(name) or ())
             for item in items:
                 yield item
@@ -104,9 +108,10 @@ class JiraSite:
                 return
 
     async def members(self, name: str, group_id: str | None) -> AsyncIterator[Json]:
-        """The active members of a group."""
+        """The active members of a group; a deleted one, that is still named somewhere, has none."""
         query = {"groupId": group_id} if self.cloud and group_id else {"groupname": name}
-        async for member in self._paged("group/member", query, "values", 50):
+        found = self._paged("group/member", query, "values", 50, missing_ok=True)
+        async for member in found:
             yield member
 
     async def accounts(self, ids: Sequence[str]) -> Iterable[Json]:

@@ -1,11 +1,11 @@
 """Where a run of a site begins: the cursor, read and written."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
+
+from knowledge.sources.cursors import digest_of, full_due
 
 VERSION = 1
 
@@ -51,7 +51,7 @@ def place_of(
     cursor: Mapping[str, Any] | None, *, options: Mapping[str, Any], full_hours: float
 ) -> Place:
     """Where to go on; at the beginning where the cursor is another's or a full listing is due."""
-    digest = hashlib.sha256(json.dumps(dict(options), sort_keys=True).encode()).hexdigest()[:16]
+    digest = digest_of(options)
     beginning = Place(digest, datetime.now(UTC))
     if not cursor or cursor.get("version") != VERSION or cursor.get("options") != digest:
         return beginning
@@ -61,7 +61,7 @@ def place_of(
         full_at = datetime.fromisoformat(cursor["full_at"]) if cursor["full_at"] else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return beginning
-    due = full_at is None or beginning.began - full_at >= timedelta(hours=full_hours)
+    due = full_at is None or full_due(full_at, beginning.began, full_hours)
     if due and cursor.get("ended"):
         return beginning
     return Place(digest, beginning.began, drives, pages, full_at)

@@ -62,8 +62,8 @@ class GraphRights:
         return frozenset(found)
 
     async def _identity(self, identity: Json) -> frozenset[str]:
-        if user := identity.get("user"):
-            return self._person(user)
+        if (user := identity.get("user")) and (readers := self._person(user)):
+            return readers
         if group := identity.get("group"):
             return await self._group(group)
         if site_user := identity.get("siteUser"):
