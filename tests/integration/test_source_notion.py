@@ -166,14 +166,24 @@ async def test_a_row_is_a_document_with_its_properties_as_a_head(
             "rollup": {"type": "array", "array": [{"type": "number", "number": 3}]},
         },
         "Empty": {"type": "select", "select": None},
-        "Kin": {"type": "relation", "relation": [{"id": identity("other")}], "has_more": False},
+        "Kin": {
+            "type": "relation",
+            "relation": [{"id": identity(name)} for name in ("team", "hidden", "team")],
+            "has_more": False,
+        },
     }
+    server.put_page("team", "Team red", [])
+    server.put_page("hidden", "Hidden", [])
+    server.unshared = {identity("hidden")}
+    server.late = {identity("team")}  # so that the listing does not tell its title
     server.put_page("row", "New laptop", [], properties=properties)
     assert await markdown(source) == (
         "# New laptop\n\n- **Status:** Approved\n- **Owner:** Ada\n"
         "- **Due:** 2026-04-01 to 2026-04-03\n- **Cost:** 12.5\n- **Tags:** a, b\n- **Paid:** no\n"
-        "- **Note:** by card\n- **Key:** REQ-7\n- **Sum:** ok\n- **All:** 3"
+        "- **Note:** by card\n- **Key:** REQ-7\n- **Sum:** ok\n- **All:** 3\n"
+        "- **Kin:** Team red, Team red"
     )
+    assert server.asked("/v1/pages/") == 2
 
 
 async def test_a_database_tells_what_it_is_for_and_rows_are_found_before_the_search_finds_them(
@@ -304,6 +314,9 @@ async def test_too_deep_a_page_is_refused(server: NotionServer, source: NotionSo
 
 def test_options_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTION_TOKEN", TOKEN)
+    usual = load_source("notion", "https://www.notion.so/acme", {"token": "env:NOTION_TOKEN"})
+    assert isinstance(usual, NotionSource)
+    assert usual.vendor.patience.requests_per_second == 3  # what Notion allows
     with pytest.raises(SourceError, match="token=env"):
         load_source("notion", "https://www.notion.so/acme")
     options = {"token": "env:NOTION_TOKEN", "requests_per_second": "fast"}

@@ -129,6 +129,7 @@ class NotionServer(VendorServer):
             web.post("/v1/search", self._search),
             web.post("/v1/data_sources/{id}/query", self._query),
             web.get("/v1/blocks/{id}/children", self._children),
+            web.get("/v1/pages/{id}", self._page_now),
         ]
 
     def refusal(self, request: web.Request) -> web.Response | None:
@@ -160,6 +161,14 @@ class NotionServer(VendorServer):
             return missing(key)
         rows = [item for item in self._shared() if item["parent"].get("data_source_id") == key]
         return self._page(rows, body.get("start_cursor"), body.get("page_size", 100))
+
+    async def _page_now(self, request: web.Request) -> web.Response:
+        key = request.match_info["id"]
+        return (
+            missing(key)
+            if key not in self.items or key in self.unshared
+            else answer(self.items[key])
+        )
 
     async def _children(self, request: web.Request) -> web.Response:
         key = request.match_info["id"]

@@ -32,9 +32,30 @@ def _piece(item: Json) -> str:
     return f'<a href="{escape(href)}">{html}</a>' if href else html
 
 
-def properties_html(item: Json) -> str:
-    """A row's properties, or what a data source's properties may be; empty where there are none."""
-    describe = _kind_of if item["object"] == "data_source" else value_of
+def related(item: Json) -> list[str]:
+    """The ids of the pages that a row's relations lead to (Notion names 25 of each here)."""
+    return [
+        page["id"]
+        for property_ in (item.get("properties") or {}).values()
+        for page in property_.get("relation") or ()
+        if property_.get("type") == "relation"
+    ]
+
+
+def properties_html(item: Json, titles: Mapping[str, str]) -> str:
+    """A row's properties, or what a data source's properties may be; empty where there are none.
+
+    `titles` are those of related pages.
+    """
+
+    def describe(property_: Json) -> str:
+        if item["object"] == "data_source":
+            return _kind_of(property_)
+        if property_.get("type") == "relation":
+            names = (titles.get(page["id"], "") for page in property_.get("relation") or ())
+            return ", ".join(filter(None, names))
+        return value_of(property_)
+
     lines = [
         f"<li><strong>{escape(name)}:</strong> {escape(value)}</li>"
         for name, property_ in (item.get("properties") or {}).items()

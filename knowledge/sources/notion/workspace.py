@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from notion_client import AsyncClient
+from notion_client import APIErrorCode, APIResponseError, AsyncClient
 from notion_client.errors import HTTPResponseError
 
 from knowledge.errors import SourceError
 from knowledge.sources.kind import Options
 from knowledge.sources.notion.blocks import page_html
-from knowledge.sources.notion.properties import properties_html, rich_html, rich_text
+from knowledge.sources.notion.properties import properties_html, related, rich_html, rich_text
 from knowledge.sources.notion.tree import read_tree
 from knowledge.sources.patience import Patience, Vendor
 from knowledge.sources.source import Change, Checkpoint, Removed, SourceDocument
@@ -43,6 +43,8 @@ class NotionSource:
     token: str = field(repr=False)
     vendor: Vendor = field(repr=False)
     base_url: str = API
+    titles: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Of the pages that were met, for the relations of rows."""
     kind: str = "notion"
 
     async def changes(self, cursor: dict[str, Any] | None) -> AsyncIterator[Change]:
@@ -74,7 +76,7 @@ class NotionSource:
         modified_at = datetime.fromisoformat(edited)
         now = datetime.now(UTC)
         unsettled = f" {now.isoformat()}" if now - modified_at < UNSETTLED else ""
-        title = title_of(item)
+        title = self.titles[item["id"]] = title_of(item)
         return SourceDocument(
             key=item["id"],
             media_type="text/html",
@@ -86,12 +88,25 @@ class NotionSource:
         )
 
     async def _load(self, item: Json, title: str) -> bytes:
-        head = properties_html(item)
         if item["object"] == "data_source":
             description = rich_html(item.get("description") or [])
-            return page_html(title, (f"<p>{description}</p>" if description else "") + head)
+            start = f"<p>{description}</p>" if description else ""
+            return page_html(title, start + properties_html(item, {}))
         async with self._api() as api:
+            for key in related(item):
+                await self._learn_title(api, key)
+            head = properties_html(item, self.titles)
             return page_html(title, head, await read_tree(api, item["id"]))
+
+    async def _learn_title(self, api: AsyncClient, key: str) -> None:
+        """The title of a page that a row leads to; none where it is not shared."""
+        if key not in self.titles:
+            try:
+                self.titles[key] = title_of(await api.pages.retrieve(key))
+            except APIResponseError as error:
+                if error.code != APIErrorCode.ObjectNotFound:
+                    raise
+                self.titles[key] = ""
 
     @asynccontextmanager
     async def _api(self) -> AsyncIterator[AsyncClient]:
