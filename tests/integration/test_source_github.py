@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from knowledge.errors import SourceError
 from knowledge.parsing import parse
-from knowledge.sources import load_source
+from knowledge.sources import Checkpoint, load_source
 from knowledge.sources.github.api import github_wait
 from knowledge.sources.github.repositories import GitHubSource
 from knowledge.sources.patience import Patience, Vendor
@@ -229,6 +230,31 @@ async def test_an_edited_comment_is_a_change_of_its_issue(server: GitHubServer) 
     assert document.fingerprint != first.documents[f"{NAME}#1"].fingerprint
     assert b"Right." in await document.load()
     assert f"{NAME}#2" not in second.documents
+
+
+async def test_what_is_edited_while_a_run_lists_is_told_by_it_or_the_next(
+    server: GitHubServer,
+) -> None:
+    server.largest_page = 2
+    for number in range(1, 8):
+        server.open_issue(NAME, number, f"Issue {number}", "Text")
+        server.discuss(NAME, 100 + number, f"Discussion {number}", "Text")
+    seen: list[str] = []
+    cursor: dict[str, Any] | None = None
+    async for change in source(server).changes(None):
+        if isinstance(change, Checkpoint):
+            cursor = change.cursor
+            break
+        seen.append(change.key)
+        if change.key in {f"{NAME}#1", f"{NAME}#3"}:  # these pages have been told
+            server._now = max(server._now, datetime.now(UTC))
+            server.comment(NAME, 1, "Meanwhile.")
+        if change.key == f"{NAME}#103":
+            server.discuss(NAME, 101, "Discussion 1", "Meanwhile.")
+    assert sorted(seen) == sorted(f"{NAME}#{n}" for n in [*range(1, 8), *range(101, 108)])
+    following = await tell(source(server), cursor)
+    assert b"Meanwhile." in await following.documents[f"{NAME}#1"].load()
+    assert b"Meanwhile." in await following.documents[f"{NAME}#101"].load()
 
 
 async def test_what_has_not_changed_costs_no_quota(server: GitHubServer) -> None:

@@ -233,7 +233,30 @@ async def test_only_an_edited_page_has_another_fingerprint_and_times_are_settled
 async def test_what_is_archived_is_removed(server: NotionServer, source: NotionSource) -> None:
     server.put_page("old", "Old", [])
     server.items[identity("old")]["archived"] = True
-    assert await told(source) == [Removed(identity("old")), Checkpoint()]
+    removed, last = await told(source)
+    assert removed == Removed(identity("old"))
+    assert isinstance(last, Checkpoint)
+    assert last.complete
+
+
+async def test_what_the_search_misses_for_a_while_stays(
+    server: NotionServer, source: NotionSource
+) -> None:
+    for name in ("kept", "missed", "unshared", "binned"):
+        server.put_page(name, name, [])
+    table = server.put_data_source("table", "Table", "What we buy.", {})
+    *_, last = await told(source)
+    assert isinstance(last, Checkpoint)
+    server.late = {identity("missed"), table}
+    server.unshared = {identity("unshared")}
+    server.items[identity("binned")]["in_trash"] = True
+    *changes, last = [change async for change in source.changes(last.cursor)]
+    documents = {c.title for c in changes if isinstance(c, SourceDocument)}
+    assert documents == {"kept", "missed", "Table"}
+    assert [c.key for c in changes if isinstance(c, Removed)] == [identity("binned")]
+    assert isinstance(last, Checkpoint)
+    assert last.complete
+    assert len(last.cursor["named"] if last.cursor else ()) == 4
 
 
 async def test_a_listing_that_notion_calls_incomplete_removes_nothing(
@@ -242,7 +265,8 @@ async def test_a_listing_that_notion_calls_incomplete_removes_nothing(
     server.put_page("a", "A", [])
     server.incomplete = True
     *_, last = await told(source)
-    assert last == Checkpoint(complete=False)
+    assert isinstance(last, Checkpoint)
+    assert not last.complete
 
 
 async def test_the_listing_takes_a_request_for_a_hundred_pages(

@@ -126,6 +126,7 @@ class GitHubServer(VendorServer):
     ) -> None:
         """Open a discussion, or write another version of it."""
         moment = self.now()
+        before = self.repositories[repository].discussions.get(number, {})
         self.repositories[repository].discussions[number] = {
             "id": f"D_{number}",
             "number": number,
@@ -135,7 +136,7 @@ class GitHubServer(VendorServer):
             "author": {"__typename": "User", "login": "ada"},
             "answer": None,
             "category": {"name": "Q&A"},
-            "createdAt": moment,
+            "createdAt": before.get("createdAt", moment),
             "updatedAt": moment,
             "all_comments": list(comments),
         }
@@ -322,11 +323,11 @@ class GitHubServer(VendorServer):
             return self.answer({"message": "Issues has been disabled in this repository."}, 410)
         if (query.get("state"), query.get("sort"), query.get("direction")) != (
             "all",
-            "updated",
+            "created",
             "asc",
         ):
             return self.answer({"message": "Validation Failed"}, 422)
-        issues = sorted(found.issues.values(), key=lambda issue: issue["updated_at"])
+        issues = sorted(found.issues.values(), key=lambda issue: str(issue["created_at"]))
         since = query.get("since", "")
         return self._page(request, [issue for issue in issues if issue["updated_at"] >= since])
 
@@ -347,7 +348,7 @@ class GitHubServer(VendorServer):
             for one in all_
             if one["updatedAt"] >= since
         ]
-        return self._page(request, sorted(comments, key=lambda one: str(one["updated_at"])))
+        return self._page(request, sorted(comments, key=lambda one: str(one["created_at"])))
 
     async def _issue(self, request: web.Request) -> web.Response:
         found = self._named(request)
@@ -448,8 +449,9 @@ class GitHubServer(VendorServer):
         return self._shown(node)
 
     def _discussions(self, found: Repository, orderBy: Json, **more: Any) -> Json:  # noqa: N803
-        assert orderBy == {"field": "UPDATED_AT", "direction": "DESC"}
-        nodes = sorted(found.discussions.values(), key=lambda node: node["updatedAt"], reverse=True)
+        field = {"CREATED_AT": "createdAt", "UPDATED_AT": "updatedAt"}[orderBy["field"]]
+        last_first = orderBy["direction"] == "DESC"
+        nodes = sorted(found.discussions.values(), key=lambda one: one[field], reverse=last_first)
         return self._connection([self._shown(node) for node in nodes], **more)
 
     def _shown(self, node: Json) -> Json:

@@ -130,6 +130,7 @@ class NotionServer(VendorServer):
             web.post("/v1/data_sources/{id}/query", self._query),
             web.get("/v1/blocks/{id}/children", self._children),
             web.get("/v1/pages/{id}", self._page_now),
+            web.get("/v1/data_sources/{id}", self._page_now),
         ]
 
     def refusal(self, request: web.Request) -> web.Response | None:

@@ -42,11 +42,9 @@ fragment Topic on Discussion {
 }
 """
 _DISCUSSIONS = f"""
-query ($owner: String!, $name: String!, $after: String) {{
+query ($owner: String!, $name: String!, $after: String, $order: DiscussionOrder!) {{
   repository(owner: $owner, name: $name) {{
-    discussions(
-      first: 25, after: $after, orderBy: {{field: UPDATED_AT, direction: DESC}}
-    ) {{
+    discussions(first: 25, after: $after, orderBy: $order) {{
       pageInfo {{ hasNextPage endCursor }}
       nodes {{ ...Topic }}
     }}
@@ -144,12 +142,17 @@ async def comments_of(
     return {number: said for number, said in found.items() if number not in gone}
 
 
-async def discussions(api: GitHub, repository: str) -> AsyncIterator[Json]:
-    """All discussions of a repository, the last updated first, with their first comments."""
+async def discussions(api: GitHub, repository: str, *, by_update: bool) -> AsyncIterator[Json]:
+    """All discussions of a repository with their first comments: the last updated first, or in
+    the order in which they were opened.
+    """
     owner, _, name = repository.partition("/")
+    order = {"field": "CREATED_AT", "direction": "ASC"}
+    if by_update:
+        order = {"field": "UPDATED_AT", "direction": "DESC"}
     after: str | None = None
     while True:
-        data = await api.query(_DISCUSSIONS, owner=owner, name=name, after=after)
+        data = await api.query(_DISCUSSIONS, owner=owner, name=name, after=after, order=order)
         page = data["repository"]["discussions"]
         for node in page["nodes"]:
             yield node

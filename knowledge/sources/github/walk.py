@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from knowledge.sources.github.rights import Readers
 from knowledge.sources.source import Change, Removed, Skipped, SourceDocument
 
 ISSUES_AT_ONCE = 20  # whose comments one request fetches
+OVERLAP = timedelta(minutes=5)  # more than our clock and GitHub's differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Walk:
     parts: frozenset[str]
     patterns: tuple[str, ...] = ()
     wanted_branch: str = ""
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
     reached: Past | None = field(default_factory=Past)
     """How far this run has come; None: it could not tell what is gone."""
 
@@ -142,7 +145,7 @@ class Walk:
         batches = Batches(partial(self.loads.comments, self.repository.name), ISSUES_AT_ONCE)
         last = self.past.issues
         seen: set[int] = set()
-        async for issue in self._listed("issues?state=all&sort=updated&direction=asc"):
+        async for issue in self._listed("issues?state=all&sort=created&direction=asc"):
             seen.add(issue["number"])
             last = max(last or "", issue["updated_at"])
             if self._wanted(issue):
@@ -150,14 +153,14 @@ class Walk:
         if self.past.issues:
             # An edited comment does not touch its issue.
             edited: dict[int, str] = {}
-            async for comment in self._listed("issues/comments?sort=updated&direction=asc"):
+            async for comment in self._listed("issues/comments?sort=created&direction=asc"):
                 edited[int(comment["issue_url"].rpartition("/")[2])] = comment["updated_at"]
                 last = max(last or "", comment["updated_at"])
             for number in sorted(edited.keys() - seen):
                 commented = await self._one(number)
                 if commented and self._wanted(commented):
                     yield self._issue(commented, batches, edited[number])
-        self._reach(issues=last)
+        self._reach(issues=self._until(last))
 
     async def _listed(self, path: str) -> AsyncIterator[Json]:
         since = f"&since={self.past.issues}" if self.past.issues else ""
@@ -200,12 +203,16 @@ class Walk:
 
     async def _discussions(self) -> AsyncIterator[SourceDocument]:
         last = since = self.past.discussions or ""
-        async for node in discussions(self.api, self.repository.name):
+        seen: set[int] = set()
+        # By creation nothing moves while all is listed; by update the rest can be left out.
+        async for node in discussions(self.api, self.repository.name, by_update=bool(since)):
             if node["updatedAt"] < since:
                 break
             last = max(last, node["updatedAt"])
-            yield self._discussion(node)
-        self._reach(discussions=last or None)
+            if node["number"] not in seen:
+                seen.add(node["number"])
+                yield self._discussion(node)
+        self._reach(discussions=self._until(last or None))
 
     def _discussion(self, node: Json) -> SourceDocument:
         return self._document(
@@ -229,6 +236,11 @@ class Walk:
             principals=self.repository.readers.principals,
             **more,
         )
+
+    def _until(self, last: str | None) -> str | None:
+        """The moment since when the next run lists: what was edited while this one ran is in it."""
+        safe = (self.began - OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return min(last, safe) if last else None
 
     def _reach(self, **further: str | None) -> None:
         if self.reached:

@@ -2,11 +2,13 @@
 
 Notion tells nobody what has changed or gone since a moment, so the whole listing is told each time
 (a hundred pages a request); contents are read only where the time of the last edit is another one.
+The listing is a search, which may miss a page for a while: what it named the last time and does not
+name now is asked for itself before it is taken for gone.
 Notion has no API for who may read a page either: the source's readers apply.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +30,8 @@ API = "https://api.notion.com"
 VERSION = "2025-09-03"
 REQUESTS_PER_SECOND = 3.0
 PAGE_SIZE = 100  # the most that Notion gives at once
+CURSOR_VERSION = 1
+MOST_MISSED = 300  # more are not missed by a search: somebody has unshared them
 UNSETTLED = timedelta(minutes=2)  # edit times are whole minutes: a later edit may show the same one
 
 Json = dict[str, Any]
@@ -49,17 +53,30 @@ class NotionSource:
 
     async def changes(self, cursor: dict[str, Any] | None) -> AsyncIterator[Change]:
         """Everything, oldest edit first: what is edited meanwhile comes again and is not missed."""
-        del cursor
         complete = True
-        told: set[str] = set()
+        told: dict[str, str] = {}
         async with self._api() as api:
             async for item in self._listed(api):
                 if item.get("object") == "list":
                     complete = False  # Notion says that it has not told all
                 elif item["id"] not in told:
-                    told.add(item["id"])
+                    told[item["id"]] = item["object"]
                     yield self._change(item)
-        yield Checkpoint(complete=complete)
+            async for item in self._missed(api, _named_before(cursor), told):
+                told[item["id"]] = item["object"]
+                yield self._change(item)
+        yield Checkpoint({"version": CURSOR_VERSION, "named": told}, complete=complete)
+
+    async def _missed(
+        self, api: AsyncClient, before: Mapping[str, str], told: Mapping[str, str]
+    ) -> AsyncIterator[Json]:
+        for key in sorted(before.keys() - told.keys())[:MOST_MISSED]:
+            things = api.data_sources if before[key] == "data_source" else api.pages
+            try:
+                yield await things.retrieve(key)
+            except APIResponseError as error:
+                if error.code != APIErrorCode.ObjectNotFound:
+                    raise
 
     async def _listed(self, api: AsyncClient) -> AsyncIterator[Json]:
         sort = {"direction": "ascending", "timestamp": "last_edited_time"}
@@ -123,6 +140,14 @@ class NotionSource:
                 )
             except HTTPResponseError as error:
                 raise _explained(error) from error
+
+
+def _named_before(cursor: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """Page or data source, by the ids of the last telling."""
+    if not cursor or cursor.get("version") != CURSOR_VERSION:
+        return {}
+    named: Mapping[str, str] = cursor["named"]
+    return named
 
 
 async def _paged(list_page: Any, **arguments: Any) -> AsyncIterator[Json]:
