@@ -114,6 +114,8 @@ class Filling:
         run = self.connection.execute
         run("SET search_path TO lorewise, public")
         run("SET session_replication_role TO replica")  # no foreign keys, no counting a row
+        if run("SELECT 1 FROM source").fetchone():
+            return
         run("INSERT INTO source (name, kind, location, principals, options, created_at) "
             "VALUES ('grown', 'folder', '.', '{all}', '{}', now())")  # fmt: skip
         run(
