@@ -204,6 +204,7 @@ class Rights(RuleBasedStateMachine):
                     title=key,
                     url=None,
                     language="und",
+                    summary="",
                     content_hash="x",
                     acl_id=await documents.acl(paper.audience),
                     chunks=[
