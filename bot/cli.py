@@ -19,7 +19,8 @@ from bot.evaluate import evaluate_app
 from bot.kinds import opened_kinds
 from bot.logs import configure, quieten
 from bot.settings import BotSettings
-from bot.sync import Indexed, add_folder, index_sources, rebuild_vectors
+from bot.sources import sources_app
+from bot.sync import Indexed, index_sources, named_source, rebuild_vectors
 from bot.terminal import (
     Show,
     answer_as_json,
@@ -38,7 +39,6 @@ from knowledge.database import open_database
 from knowledge.errors import KnowledgeError, SettingsError
 from knowledge.search import Hit, Search
 from knowledge.settings import KnowledgeSettings
-from knowledge.sources.registered import RegisteredSource, registered_sources, remove_source
 
 app = typer.Typer(
     name="lorewise",
@@ -47,7 +47,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-sources_app = typer.Typer(help="What is indexed.", no_args_is_help=True)
 app.add_typer(sources_app, name="sources")
 app.add_typer(evaluate_app, name="evaluate")
 
@@ -123,7 +122,8 @@ def run(
 @app.command()
 def index(
     places: Annotated[
-        list[str] | None, typer.Argument(help="Folders; default: every source that was added.")
+        list[str] | None,
+        typer.Argument(help="Names or locations of sources; default: all of them."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -143,7 +143,7 @@ async def _index(
     settings: KnowledgeSettings, bot_settings: BotSettings, places: list[str], *, quiet: bool
 ) -> list[Indexed]:
     async with _database(settings) as database, opened_kinds(bot_settings, database) as kinds:
-        names = [(await add_folder(database, place)).name for place in places]
+        names = [(await named_source(database, place, kinds=kinds)).name for place in places]
         live = await open_live_embedders(settings, database)
         rebuilt = None
         with _quiet_or(index_progress(err), quiet=quiet) as show:
@@ -165,75 +165,6 @@ def _quiet_or(
     progress: AbstractContextManager[Show], *, quiet: bool
 ) -> AbstractContextManager[Show | None]:
     return nullcontext(None) if quiet else progress
-
-
-@sources_app.command("add")
-def add_source(
-    location: Annotated[str, typer.Argument(help="A folder.")],
-    name: Annotated[str | None, typer.Option(help="Its name; default: the folder's.")] = None,
-    readers: Annotated[
-        str, typer.Option(help="Comma-separated principals who may read it.")
-    ] = "everyone",
-    base_url: Annotated[
-        str | None, typer.Option(help="URL under which the folder's files can be opened.")
-    ] = None,
-) -> None:
-    """Name a source; `lorewise index` then keeps it up to date.
-
-    Example: lorewise sources add /srv/handbook --base-url https://handbook.example.com/
-    """
-    settings, _ = _settings()
-
-    async def add() -> str:
-        async with _database(settings) as database:
-            principals = [part.strip() for part in readers.split(",") if part.strip()]
-            added = await add_folder(
-                database, location, name=name, principals=principals, base_url=base_url
-            )
-            return added.name
-
-    out.print(f"Added {asyncio.run(add())}. Index it with: lorewise index")
-
-
-@sources_app.command("list")
-def list_sources(as_json: Json = False) -> None:
-    """List the sources and when they were last indexed.
-
-    Example: lorewise sources list --json
-    """
-    settings, _ = _settings()
-
-    async def read() -> list[RegisteredSource]:
-        async with _database(settings) as database:
-            return await registered_sources(database)
-
-    sources = asyncio.run(read())
-    if as_json:
-        _print_json(sources)
-        return
-    table = Table("name", "kind", "location", "readers", "last indexed")
-    for source in sources:
-        synced = source.synced_at.isoformat(" ", "minutes") if source.synced_at else "never"
-        table.add_row(
-            source.name, source.kind, source.location, ", ".join(source.principals), synced
-        )
-    out.print(table)
-
-
-@sources_app.command("remove")
-def remove(name: Annotated[str, typer.Argument(help="The source's name.")]) -> None:
-    """Remove a source with all its documents.
-
-    Example: lorewise sources remove handbook
-    """
-    settings, _ = _settings()
-
-    async def forget() -> None:
-        async with _database(settings) as database:
-            await remove_source(database, name)
-
-    asyncio.run(forget())
-    out.print(f"Removed {name}.")
 
 
 @app.command()

@@ -13,6 +13,13 @@ from knowledge.settings import Section
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
+def checked_cron(value: str) -> str:
+    """A cron expression, or "never". Raises ValueError, which says which field is wrong."""
+    if value != "never":
+        CronTrigger.from_crontab(value)
+    return value
+
+
 class BotSettings(Section):
     """Slack in, answers out."""
 
@@ -99,9 +106,7 @@ class BotSettings(Section):
     @field_validator("reindex_cron")
     @classmethod
     def _valid_cron(cls, value: str) -> str:
-        if value != "never":
-            CronTrigger.from_crontab(value)  # its ValueError says which field is wrong
-        return value
+        return checked_cron(value)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from knowledge.assemble import open_live_embedders
 from knowledge.database import Database
@@ -16,6 +16,7 @@ from knowledge.rebuild import Rebuilt, rebuild
 from knowledge.roster import drop_retired, indexing
 from knowledge.settings import KnowledgeSettings
 from knowledge.sources import KINDS, Kind, load_source
+from knowledge.sources.recognised import name_of, recognised, settled
 from knowledge.sources.registered import (
     RegisteredSource,
     note_failed_run,
@@ -48,6 +49,44 @@ def policy(embedders: Sequence[Embedder]) -> Embedders:
     ]
 
 
+async def add_source(
+    database: Database,
+    location: str,
+    *,
+    kind: str | None = None,
+    name: str | None = None,
+    principals: Iterable[str] = ("everyone",),
+    options: Mapping[str, Any] | None = None,
+    schedule: str = "",
+    kinds: Mapping[str, Kind] = KINDS,
+) -> RegisteredSource:
+    """Name a place as a source; its kind is told from the location where that is certain.
+
+    Raises:
+        SourceError: it cannot be opened like that, or the name is taken by another place.
+    """
+    kind = kind or recognised(location, kinds)
+    location = settled(location)
+    await asyncio.to_thread(_try, kind, location, options or {}, kinds)
+    return await register_source(
+        database,
+        name=name or name_of(location),
+        kind=kind,
+        location=location,
+        principals=principals,
+        options=options,
+        schedule=schedule,
+    )
+
+
+def _try(kind: str, location: str, options: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
+    """Open a source to see that it can be; of the bot's own kinds only the options are checked."""
+    if kind in kinds and kind not in KINDS:
+        kinds[kind].check(options)
+    else:
+        load_source(kind, location, options, kinds=kinds)
+
+
 async def add_folder(
     database: Database,
     location: str,
@@ -56,27 +95,27 @@ async def add_folder(
     principals: Iterable[str] = ("everyone",),
     base_url: str | None = None,
 ) -> RegisteredSource:
-    """Name a folder as a source.
-
-    Raises:
-        SourceError: it is no folder, or the name is taken by another one.
-    """
-    folder = _existing_folder(location)
-    return await register_source(
-        database,
-        name=name or folder.name,
-        kind="folder",
-        location=str(folder),
-        principals=principals,
-        options={"base_url": base_url} if base_url else {},
+    """Name a folder as a source. Raises SourceError, as `add_source` does."""
+    options = {"base_url": base_url} if base_url else {}
+    return await add_source(
+        database, location, kind="folder", name=name, principals=principals, options=options
     )
 
 
-def _existing_folder(location: str) -> Path:
-    folder = Path(location).expanduser().resolve()
-    if not folder.is_dir():
-        raise SourceError(f"{folder} is not a folder. Name one that exists.")
-    return folder
+async def named_source(
+    database: Database, place: str, *, kinds: Mapping[str, Kind] = KINDS
+) -> RegisteredSource:
+    """The source of a name or location, as it was added; a new place is added for everyone.
+
+    Raises:
+        SourceError: there is no such source, and it cannot be added without saying more.
+    """
+    sources = await registered_sources(database)
+    by_name = [source for source in sources if source.name == place]
+    there = [source for source in sources if source.location in {place, settled(place)}]
+    if by_name or there:
+        return (by_name or there)[0]
+    return await add_source(database, place, kinds=kinds)
 
 
 async def index_sources(

@@ -16,10 +16,12 @@ from markdown_it.token import Token
 from pydantic_core import PydanticUndefined
 from sqlalchemy import URL
 
+from bot.kinds import ALL_KINDS
 from bot.manifest import BOT_EVENTS, BOT_SCOPES, COMMANDS
 from bot.settings import BotSettings
 from bot.texts import languages
 from knowledge.settings import KnowledgeSettings, Section
+from knowledge.sources import Kind
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -173,6 +175,25 @@ def test_every_scope_has_a_reason_and_no_scope_is_described_that_is_not_asked_fo
 def test_every_event_is_described() -> None:
     text = section(page("slack-app.md"), "## Events")
     assert sorted(names_in_first_column(text)) == sorted(BOT_EVENTS)
+
+
+# sources
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS.values(), ids=ALL_KINDS)
+def test_every_kind_of_source_is_described_with_its_options(kind: Kind) -> None:
+    text = page("sources.md")
+    (heading,) = re.findall(rf"^## .*`{kind.name}`.*$", text, re.MULTILINE)
+    described = section(text, heading)
+    tables = [described] + [
+        section(text, linked)
+        for linked in re.findall(r"^## .+$", text, re.MULTILINE)
+        if f"](#{re.sub(r'[^a-z0-9 -]', '', linked[3:].lower()).replace(' ', '-')})" in described
+    ]
+    named = {name for table in tables for name in names_in_first_column(table)}
+    assert kind.options.keys() <= named
+    if kind.extra:
+        assert f"lorewise[{kind.extra}]" in described
 
 
 # errors, targets, versions
