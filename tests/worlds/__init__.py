@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tests.worlds.confluence import ConfluenceDataCenterWorld, ConfluenceWorld
 from tests.worlds.folder import FolderWorld
+from tests.worlds.git import GitWorld
 from tests.worlds.github import GitHubWorld
 from tests.worlds.google_drive import GoogleDriveWorld
 from tests.worlds.jira import JiraDataCenterWorld, JiraWorld
@@ -22,6 +23,7 @@ WORLDS: Mapping[str, type[World]] = {
     "confluence": ConfluenceWorld,
     "confluence-data-center": ConfluenceDataCenterWorld,
     "folder": FolderWorld,
+    "git": GitWorld,
     "github": GitHubWorld,
     "google_drive": GoogleDriveWorld,
     "jira": JiraWorld,

@@ -1,0 +1,5 @@
+"""Git repositories."""
+
+from knowledge.sources.git.kind import GIT
+
+__all__ = ["GIT"]
