@@ -1,5 +1,8 @@
 """Which files of Google Drive become documents, what a change is, what Google's refusals say."""
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -259,6 +262,27 @@ async def test_everything_is_listed_anew_after_some_hours_and_with_other_options
     assert not (await told(source(server), first.cursor))[1].complete
     assert (await told(source(server, full_hours="0"), first.cursor))[1].complete
     assert (await told(source(server, links="everyone"), first.cursor))[1].complete
+
+
+async def test_a_cursor_holds_in_another_process(server: GoogleServer) -> None:
+    """Sets have another order in each: what a cursor is for must not hang on it."""
+    options = {"map": "hr:everyone,hr:group:T:B,hr:group:T:C,it:user:T:U,it:user:T:V"}
+    code = (
+        "from knowledge.sources import load_source; "
+        f"print(load_source('google_drive', {ROOT!r}, {{'credentials': 'env:GOOGLE_KEY', "
+        f"**{options!r}}})._digest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(digests) == 1
 
 
 # what goes wrong

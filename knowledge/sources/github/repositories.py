@@ -5,15 +5,14 @@ since the last time that one was updated. Everything is listed anew when the rep
 readers are others, and now and then, because GitHub tells nobody what was deleted.
 """
 
-import hashlib
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
+from knowledge.sources.cursors import digest_of, full_due
 from knowledge.sources.github.api import (
     API,
     GitHub,
@@ -163,24 +162,25 @@ class GitHubSource:
         if not cursor or cursor.get("version") != VERSION or cursor.get("for") != digest:
             return {}, now
         listed_at = datetime.fromisoformat(cursor["listed_at"])
-        if now - listed_at >= timedelta(hours=self.full_hours):
+        if full_due(listed_at, now, self.full_hours):
             return {}, now
         return {name: Past(*reached) for name, reached in cursor["told"].items()}, listed_at
 
     def _digest(self, found: Sequence[Repository | Skipped]) -> str:
         """Other repositories, readers or options: then everything is told anew."""
-        said = [
-            [
-                [item.name, item.branch(self.branch), sorted(item.readers.principals or ())]
-                if isinstance(item, Repository)
-                else [item.key, item.reason]
-                for item in found
-            ],
-            sorted(self.parts),
-            self.patterns,
-            self.granting.vendor,
-        ]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+        return digest_of(
+            {
+                "repositories": [
+                    [item.name, item.branch(self.branch), sorted(item.readers.principals or ())]
+                    if isinstance(item, Repository)
+                    else [item.key, item.reason]
+                    for item in found
+                ],
+                "parts": sorted(self.parts),
+                "paths": self.patterns,
+                "vendor": self.granting.vendor,
+            }
+        )
 
 
 def open_repositories(location: str, options: Options) -> GitHubSource:

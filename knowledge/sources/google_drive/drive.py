@@ -5,18 +5,17 @@ Anything that may concern other files too (a folder, a shortcut, the members of 
 drive) makes the next telling a whole one; contents are then loaded only where they are others.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import httpx
 
 from knowledge.errors import SourceError
+from knowledge.sources.cursors import digest_of, full_due
 from knowledge.sources.google_drive.account import Account, account
 from knowledge.sources.google_drive.api import API, DIRECTORY, GoogleApi, Json, google_wait
 from knowledge.sources.google_drive.files import (
@@ -203,8 +202,8 @@ class DriveSource:
             frozenset(cursor["shortcuts"]),
             cursor["groups"],
         )
-        old = datetime.now(UTC) - past.listed_at >= timedelta(hours=self.full_hours)
-        return None if old else past
+        due = full_due(past.listed_at, datetime.now(UTC), self.full_hours)
+        return None if due else past
 
     def _cursor(self, past: _Past, token: str) -> dict[str, Any]:
         return {
@@ -219,15 +218,18 @@ class DriveSource:
 
     def _digest(self) -> str:
         """Other readers by other options: then everything is told anew."""
-        said = [
-            self.folder_id,
-            self.reader.email,
-            self.domain,
-            self.links,
-            self.directory is not None,
-            repr(self.granting),
-        ]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+        granting = self.granting
+        return digest_of(
+            {
+                "folder": self.folder_id,
+                "account": self.reader.email,
+                "domain": self.domain,
+                "links": self.links,
+                "directory": self.directory is not None,
+                "groups": {name: sorted(to) for name, to in granting.groups.items()},
+                "wide": [sorted(granting.public), granting.vendor],
+            }
+        )
 
 
 def _one(change: Json, past: _Past) -> Json | Removed | None:
