@@ -15,7 +15,7 @@ from bot.console import opened as _database
 from bot.console import print_json as _print_json
 from bot.console import settings as _settings
 from bot.errors import BotError
-from bot.evaluate import evaluate_app
+from bot.evaluate_answers import evaluate_app
 from bot.kinds import opened_kinds
 from bot.logs import configure, quieten
 from bot.settings import BotSettings

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from knowledge.answer_log import AnswerLog
+from knowledge.calibration import Calibrations
 from knowledge.conversation import (
     Answer,
     Citation,
@@ -25,22 +26,21 @@ from knowledge.conversation import (
     Writing,
 )
 from knowledge.draft import Draft, Held, left_out, quotes
-from knowledge.embedding import Embedder
 from knowledge.errors import GenerationError
+from knowledge.findings import find_evidence, full_title
+from knowledge.follow_up import searched_for
 from knowledge.generation.chat import ChatMessage, ChatModel
 from knowledge.grounding import Evidence
-from knowledge.languages import ENGLISH, UNKNOWN, detect
-from knowledge.merging import merge_neighbours
+from knowledge.languages import ENGLISH, detect
 from knowledge.prompt import PromptPassage, fit, new_fence, render
-from knowledge.relevance import Ranked, Verdict, judge, rank_units
+from knowledge.relevance import Ranked
 from knowledge.search import Hit, Search
-from knowledge.units import Unit, units
+from knowledge.signals import signals_of
+from knowledge.units import Unit
 from knowledge.verified import Verified, VerifiedAnswers
 
 logger = logging.getLogger(__name__)
 
-FOLLOW_UP_WORDS = 6
-"""A question in a thread that has at most so many words is searched for with the one before."""
 FOCUS_UNITS = 6
 """Units that the model sees at the most where the prompt is narrow."""
 WIDE_PROMPT_TOKENS = 1000
@@ -98,6 +98,7 @@ class Answerer:
         self._reads_wide = prompt_width_tokens > WIDE_PROMPT_TOKENS
         self._max_new_tokens = max_new_tokens
         self._log = AnswerLog(search.database)
+        self._calibrations = Calibrations(search.database)
 
     async def answer(self, question: Question) -> AsyncGenerator[Event, None]:
         """The events of one answer; the last is always `Finished`.
@@ -130,8 +131,8 @@ class Answerer:
             yield Sentence(approved.answer, ())
             yield Finished(await self._finish_verified(course, approved))
             return
-        verdict, evidence = await self._gather(course)
-        if not course.hits or not verdict.answerable:
+        evidence, suffices = await self._gather(course)
+        if not suffices:
             reason: Reason = "no_evidence" if course.signals["visible"] else "nothing_readable"
             yield Finished(await self._finish(course, "abstained", reason))
             return
@@ -158,32 +159,30 @@ class Answerer:
                 yield course.say(unit.text, unit, starts_paragraph=course.is_apart(unit))
         yield Finished(await self._finish(course, state, failure))
 
-    async def _gather(self, course: _Course) -> tuple[Verdict, Evidence]:
-        """Search, cut the passages into units and rank these."""
-        wanted = _searched(course.question)
-        began = time.monotonic()
-        results = await self._search.find(wanted, course.question.audience, k=self._passages)
-        course.hits = merge_neighbours(results.hits)
-        course.search_seconds = time.monotonic() - began
-        if course.language == UNKNOWN:
-            course.language = ENGLISH if wanted.isascii() else results.signals.language
-        evidence = _evidence(course.hits)
-        course.ranked = await rank_units(
-            wanted, course.language, evidence, self._embedders(course.language, course.hits)
+    async def _gather(self, course: _Course) -> tuple[Evidence, bool]:
+        """Find evidence, and decide whether it is enough to answer from."""
+        findings = await find_evidence(
+            self._search,
+            searched_for(course.question),
+            course.language,
+            course.question.audience,
+            self._passages,
         )
-        verdict = judge(course.ranked)
+        course.search_seconds = findings.search_seconds
+        course.hits, course.ranked = findings.hits, findings.ranked
+        course.language = findings.language
+        signals = signals_of(findings)
+        calibration = await self._calibrations.current(
+            [embedder.name for embedder in self._search.embedders]
+        )
         course.signals = {
-            "visible": results.signals.visible_chunks,
-            "relevance": round(verdict.relevance, 4),
-            "covered": round(results.signals.covered, 4),
-            "cosines": {k: round(v, 4) for k, v in results.signals.top_cosines.items()},
+            "visible": findings.results.signals.visible_chunks,
+            "probability": round(calibration.probability(signals), 4),
+            "threshold": calibration.threshold,
+            "calibration": calibration.data_hash,
+            **{name: round(value, 4) for name, value in signals.items()},
         }
-        return verdict, evidence
-
-    def _embedders(self, language: str, hits: Sequence[Hit]) -> Sequence[Embedder]:
-        """All embedders where question and passages are English, else the multilingual one."""
-        english = language == ENGLISH and all(hit.language == ENGLISH for hit in hits)
-        return self._search.embedders if english else self._search.embedders[-1:]
+        return findings.evidence, bool(course.ranked) and calibration.suffices(signals)
 
     async def _write(self, course: _Course, evidence: Evidence) -> AsyncGenerator[Sentence, None]:
         """The model's sentences that hold."""
@@ -216,7 +215,7 @@ class Answerer:
             )
 
         whole = [
-            PromptPassage(_title(hit), hit.text, hit.summary if self._reads_wide else "")
+            PromptPassage(full_title(hit), hit.text, hit.summary if self._reads_wide else "")
             for hit in course.hits
         ]
         count = self._chat_model.count_tokens
@@ -297,23 +296,6 @@ async def _timed(deltas: AsyncIterator[str], course: _Course) -> AsyncIterator[s
 
 def _language(text: str) -> str:
     return detect(text, among=(ENGLISH,))
-
-
-def _searched(question: Question) -> str:
-    """What is searched for: a short follow-up takes the question before it along."""
-    asked = [turn.text for turn in question.thread if turn.role == "user"]
-    if asked and len(question.text.split()) <= FOLLOW_UP_WORDS:
-        return f"{asked[-1]} {question.text}"
-    return question.text
-
-
-def _evidence(hits: Sequence[Hit]) -> Evidence:
-    cut = [unit for index, hit in enumerate(hits) for unit in units(index, hit.text, hit.language)]
-    return Evidence(cut, [_title(hit) for hit in hits], [hit.language for hit in hits])
-
-
-def _title(hit: Hit) -> str:
-    return " > ".join([hit.title, *hit.heading_path])
 
 
 def _focused(course: _Course) -> list[PromptPassage]:

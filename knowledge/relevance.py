@@ -1,4 +1,4 @@
-"""Which units of the passages answer the question, and whether that is enough to answer at all."""
+"""Which units of the passages answer the question."""
 
 import asyncio
 import re
@@ -19,8 +19,6 @@ WORDS_WEIGHT = 0.15
 name says more than its vector does."""
 NUMBER_BONUS = 0.10
 """For a unit with a number, where the question asks for one."""
-ENOUGH = 0.57
-"""The relevance of the best unit from which there is an answer. Figures: docs/LOG.md."""
 
 _ASKS_FOR_A_NUMBER = re.compile(
     r"\b(how (many|much|long|often|soon|quickly|fast|far|old)|when|what time|deadline|maximum|"
@@ -63,12 +61,9 @@ class Ranked:
     relevance: float
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether the evidence suffices, and the best unit's relevance."""
-
-    answerable: bool
-    relevance: float
+def asks_for_a_number(question: str) -> bool:
+    """Whether a question wants a number, a date or a time, as far as its words tell."""
+    return bool(_ASKS_FOR_A_NUMBER.search(question))
 
 
 async def rank_units(
@@ -84,7 +79,7 @@ async def rank_units(
         [await _meaning(question, evidence, embedder) for embedder in embedders], axis=0
     )
     asked = terms(question, language).stems
-    bonus = NUMBER_BONUS if _ASKS_FOR_A_NUMBER.search(question) else 0.0
+    bonus = NUMBER_BONUS if asks_for_a_number(question) else 0.0
     ranked = [
         Ranked(
             unit,
@@ -115,9 +110,3 @@ async def _meaning(question: str, evidence: Evidence, embedder: Embedder) -> NDA
     cosines = (vectors @ asked[0]).reshape(2, -1).mean(axis=0)
     scale = scale_of(embedder)
     return np.array([scale.relevance(float(cosine)) for cosine in cosines])
-
-
-def judge(ranked: Sequence[Ranked]) -> Verdict:
-    """Decide whether there is enough to answer from."""
-    best = ranked[0].relevance if ranked else 0.0
-    return Verdict(best >= ENOUGH, best)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -275,3 +276,15 @@ class VerifiedAnswer(Base):
     embedding_model: Mapped[str]
     vector: Mapped[Any] = mapped_column(HALFVEC())
     __table_args__ = (Index("verified_answer_acl_id", "acl_id"),)
+
+
+class CalibrationRow(Base):
+    """The fitted decision to answer of one set of embedders."""
+
+    __tablename__ = "calibration"
+    models: Mapped[Sequence[str]] = mapped_column(primary_key=True)
+    fitted_at: Mapped[datetime]
+    model: Mapped[dict[str, Any]]
+    threshold: Mapped[float] = mapped_column(Double)
+    data_hash: Mapped[str]
+    figures: Mapped[dict[str, Any]]

@@ -4,7 +4,7 @@
 corpus-id, score); each may be gzipped. See https://github.com/beir-cellar/beir.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,8 @@ class CorpusSource:
     location: str
     documents: tuple[CorpusDocument, ...]
     media_type: str = "text/plain"
+    readers: Callable[[str], frozenset[str]] | None = None
+    """Of a document by its id; None: the source's own."""
     kind: str = "corpus"
 
     async def changes(self, cursor: dict[str, Any] | None) -> AsyncIterator[Change]:
@@ -141,4 +143,5 @@ class CorpusSource:
             media_type=self.media_type,
             load=load,
             title=document.title.strip() or None,
+            principals=self.readers(document.id) if self.readers else None,
         )

@@ -33,14 +33,17 @@ async def indexed_corpus(
     *,
     width_tokens: int,
     media_type: str = "text/plain",
+    readers: Callable[[str], frozenset[str]] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> AsyncIterator[IndexedCorpus]:
-    """The documents, indexed for everyone; the schema is dropped at the end, whatever happens.
+    """The documents, indexed for everyone, or for the `readers` of each id.
+
+    The schema is dropped at the end, whatever happens.
 
     Raises:
         DatabaseError, IndexingStoppedError.
     """
-    source = CorpusSource("evaluation", tuple(documents), media_type)
+    source = CorpusSource("evaluation", tuple(documents), media_type, readers)
     async with scratch_database(database) as scratch:
         registered = await register_source(
             scratch, name="corpus", kind="corpus", location=source.location, principals=READERS

@@ -1,0 +1,116 @@
+"""The signals that the decision to answer is made from: numbers of one question's findings.
+
+All are made so that they mean the same in a large and in a small collection and by any embedder:
+shares, places and cosines on the common scale, not raw scores.
+"""
+
+import math
+from collections.abc import Sequence
+
+from knowledge.findings import Findings, full_title
+from knowledge.relevance import asks_for_a_number, scale_of
+from knowledge.search import Hit
+from knowledge.wording import FUNCTION_WORDS, terms
+
+NAMES = (
+    "relevance",
+    "relevance_gap",
+    "covered",
+    "covered_by_document",
+    "headline",
+    "unknown",
+    "lexical_strength",
+    "lexical_lead",
+    "dense_strength",
+    "dense_lead",
+    "agreement",
+    "concentration",
+    "title",
+    "number_missing",
+    "length",
+)
+"""The signals' names, in the order of a calibration's coefficients."""
+
+
+def signals_of(findings: Findings) -> dict[str, float]:
+    """The signals of a question's findings; all are 0 where nothing was found."""
+    hits = findings.results.hits
+    if not hits or not findings.ranked:
+        return dict.fromkeys(NAMES, 0.0)
+    first = [hit for hit in hits if hit.document_id == hits[0].document_id]
+    others = [hit for hit in hits if hit.document_id != hits[0].document_id]
+    return {
+        **_units(findings),
+        **_words(findings, first),
+        **_places(findings, first, others),
+        "title": _title(findings, first[0]),
+        "length": math.log1p(len(findings.question.split())),
+    }
+
+
+def _units(findings: Findings) -> dict[str, float]:
+    best = [item.relevance for item in findings.ranked]
+    index = {id(unit): n for n, unit in enumerate(findings.evidence.units)}
+    asked = asks_for_a_number(findings.question)
+    has = any(findings.evidence.has_number(index[id(item.unit)]) for item in findings.ranked[:3])
+    return {
+        "relevance": best[0],
+        "relevance_gap": best[0] - sum(best[1:6]) / len(best[1:6]) if best[1:] else 0.0,
+        "number_missing": float(asked and not has),
+    }
+
+
+def _words(findings: Findings, first: Sequence[Hit]) -> dict[str, float]:
+    """Of the question's words: what the best passage, its document's passages and all have.
+
+    The headline is the question's first line: the rest of a long one is often only a log.
+    """
+    there = frozenset[str]().union(*(_stems(hit) for hit in first))
+    evidence, language = findings.evidence, findings.language
+    asked = terms(findings.question, language).stems - FUNCTION_WORDS
+    headline = terms(findings.question.strip().partition("\n")[0], language).stems - FUNCTION_WORDS
+    return {
+        "covered": findings.results.signals.covered,
+        "covered_by_document": evidence.share(asked, there),
+        "headline": evidence.share(headline, there),
+        "unknown": findings.results.signals.unknown,
+    }
+
+
+def _stems(hit: Hit) -> frozenset[str]:
+    return terms(f"{full_title(hit)} {hit.text}", hit.language).stems
+
+
+def _places(findings: Findings, first: Sequence[Hit], others: Sequence[Hit]) -> dict[str, float]:
+    """How strong the best document is by each leg, and how far before the next one."""
+    signals = findings.results.signals
+    bm25 = max((hit.bm25 or 0.0 for hit in first), default=0.0)
+    next_bm25 = max((hit.bm25 or 0.0 for hit in others), default=0.0)
+    asked = signals.asked or 1.0
+    dense = _dense(findings, first)
+    top = first[0]
+    return {
+        "lexical_strength": (signals.top_bm25 or 0.0) / asked,
+        "lexical_lead": (bm25 - next_bm25) / asked,
+        "dense_strength": dense,
+        "dense_lead": dense - _dense(findings, others),
+        "agreement": sum(1 / place for place in top.ranks.values()) / max(1, len(top.ranks)),
+        "concentration": len(first) / (len(first) + len(others)),
+    }
+
+
+def _dense(findings: Findings, hits: Sequence[Hit]) -> float:
+    """The best cosine of these passages on the common scale, by the first embedder."""
+    names = [embedder.name for embedder in findings.embedders]
+    scales = {embedder.name: scale_of(embedder) for embedder in findings.embedders}
+    name = next((name for name in names if name in findings.results.signals.top_cosines), None)
+    cosines = [hit.cosine for hit in hits if hit.cosine is not None]
+    if name is None or not cosines:
+        return 0.0
+    return scales[name].relevance(max(cosines))
+
+
+def _title(findings: Findings, top: Hit) -> float:
+    """How much of the best document's title is asked for."""
+    asked = terms(findings.question, findings.language).stems
+    return findings.evidence.share(terms(top.title, top.language).stems - FUNCTION_WORDS, asked)
