@@ -15,7 +15,7 @@ from bot.console import Json, opened, out, print_json
 from bot.console import settings as load_settings
 from bot.evaluate import Form, Step, TextForm, evaluate_app, remembering, steps
 from bot.sync import policy
-from knowledge.assemble import load_answerer, load_embedders
+from knowledge.assemble import load_answerer, load_embedders, open_live_embedders
 from knowledge.calibration import Calibration, Calibrations
 from knowledge.database import Database
 from knowledge.embedding import Embedder
@@ -255,7 +255,7 @@ async def _calibrate(
 ) -> tuple[Calibration, Curve, dict[str, Any] | None, list[Sample]]:
     with steps(quiet=quiet) as step:
         async with opened(settings) as database:
-            embedders = remembering(settings, await load_embedders(settings))
+            embedders = await _embedders(settings, database, live=documents is None)
             asked = _asked(settings, database, documents, embedders, form=form, step=step)
             async with asked as search:
 
@@ -280,6 +280,15 @@ async def _calibrate(
                 await Calibrations(database).store(calibration)
             tested = judged(calibration, tests) if tests else None
             return calibration, curve, tested, samples
+
+
+async def _embedders(
+    settings: KnowledgeSettings, database: Database, *, live: bool
+) -> Sequence[Embedder]:
+    """Those that your index is asked with, or for a corpus those of the settings."""
+    if live:
+        return remembering(settings, await open_live_embedders(settings, database))
+    return remembering(settings, await load_embedders(settings))
 
 
 @asynccontextmanager

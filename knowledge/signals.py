@@ -4,11 +4,10 @@ All are made so that they mean the same in a large and in a small collection and
 shares, places and cosines on the common scale, not raw scores.
 """
 
-import math
 from collections.abc import Sequence
 
 from knowledge.findings import Findings, full_title
-from knowledge.relevance import asks_for_a_number, scale_of
+from knowledge.relevance import scale_of
 from knowledge.search import Hit
 from knowledge.wording import FUNCTION_WORDS, terms
 
@@ -25,9 +24,6 @@ NAMES = (
     "dense_lead",
     "agreement",
     "concentration",
-    "title",
-    "number_missing",
-    "length",
 )
 """The signals' names, in the order of a calibration's coefficients."""
 
@@ -43,20 +39,15 @@ def signals_of(findings: Findings) -> dict[str, float]:
         **_units(findings),
         **_words(findings, first),
         **_places(findings, first, others),
-        "title": _title(findings, first[0]),
-        "length": math.log1p(len(findings.question.split())),
     }
 
 
 def _units(findings: Findings) -> dict[str, float]:
+    """How relevant the best unit is, and how far it is before the next five."""
     best = [item.relevance for item in findings.ranked]
-    index = {id(unit): n for n, unit in enumerate(findings.evidence.units)}
-    asked = asks_for_a_number(findings.question)
-    has = any(findings.evidence.has_number(index[id(item.unit)]) for item in findings.ranked[:3])
     return {
         "relevance": best[0],
         "relevance_gap": best[0] - sum(best[1:6]) / len(best[1:6]) if best[1:] else 0.0,
-        "number_missing": float(asked and not has),
     }
 
 
@@ -108,9 +99,3 @@ def _dense(findings: Findings, hits: Sequence[Hit]) -> float:
     if name is None or not cosines:
         return 0.0
     return scales[name].relevance(max(cosines))
-
-
-def _title(findings: Findings, top: Hit) -> float:
-    """How much of the best document's title is asked for."""
-    asked = terms(findings.question, findings.language).stems
-    return findings.evidence.share(terms(top.title, top.language).stems - FUNCTION_WORDS, asked)

@@ -89,7 +89,11 @@ class Curve:
 
 
 def fit(
-    samples: Sequence[Sample], models: Sequence[str], *, false_refusals: float
+    samples: Sequence[Sample],
+    models: Sequence[str],
+    *,
+    false_refusals: float,
+    names: Sequence[str] = NAMES,
 ) -> tuple[Calibration, Curve]:
     """A calibration that refuses about this share of the answerable questions, and its curve.
 
@@ -105,7 +109,7 @@ def fit(
             f"There are {int(answerable.sum())} answerable and {int((~answerable).sum())} other "
             f"questions; fitting needs {FEWEST} of each. Add some, or use --hide."
         )
-    matrix = np.array([[sample.signals[name] for name in NAMES] for sample in samples])
+    matrix = np.array([[sample.signals[name] for name in names] for sample in samples])
     means, scales = matrix.mean(axis=0), matrix.std(axis=0)
     scales[scales < 1e-9] = 1.0  # a signal that is the same everywhere says nothing
     standard = (matrix - means) / scales
@@ -117,7 +121,7 @@ def fit(
         fitted_at=datetime.now(UTC).replace(microsecond=0),
         weights={
             name: Weight(*(round(float(value), 5) for value in numbers))
-            for name, *numbers in zip(NAMES, means, scales, fitted.coef_[0], strict=True)
+            for name, *numbers in zip(names, means, scales, fitted.coef_[0], strict=True)
         },
         intercept=round(float(fitted.intercept_[0]), 5),
         threshold=round(float(np.quantile(unseen[answerable], false_refusals)), 5),

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from tests.collections import write_collection
+from tests.collections import write_collection, write_lines
 
 pytestmark = pytest.mark.models
 
@@ -93,4 +93,47 @@ async def test_ctrl_c_ends_it_and_leaves_no_schema(
         process.send_signal(signal.SIGINT)
         await process.communicate()
     assert process.returncode == 130
+    assert schemas(database_url) == 0
+
+
+def test_a_calibration_is_fitted_on_hidden_documents_stored_and_used(
+    database_url: URL, models_dir: Path, tmp_path: Path
+) -> None:
+    things = ["lunch", "parking", "leave", "pension", "laptop", "visa", "badge", "gym"]
+    things += ["printer", "training", "travel", "phone"]
+    corpus = [
+        {"_id": thing, "title": thing.title(), "text": f"The {thing} rule is number {n} of all."}
+        for n, thing in enumerate(things)
+    ]
+    folder = write_collection(tmp_path / "set", corpus=corpus)
+    questions = write_lines(
+        tmp_path / "questions.jsonl",
+        [{"id": t, "question": f"Which {t} rule is there?", "documents": [t]} for t in things],
+    )
+    ran = subprocess.run(
+        lorewise("calibrate", str(questions), "--corpus", str(folder), "--hide", "--json",
+                 "--output", str(tmp_path / "c.json"), "--details", str(tmp_path / "s.jsonl")),
+        env=environment(database_url, models_dir, tmp_path / "home"),
+        capture_output=True, text=True, timeout=250, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    printed = json.loads(ran.stdout)
+    assert printed["figures"]["answerable"] == printed["figures"]["unanswerable"] == 12
+    assert printed["figures"]["cross_validated"]["auc"] > 0.9
+    assert json.loads((tmp_path / "c.json").read_text())["threshold"] == printed["threshold"]
+    assert len((tmp_path / "s.jsonl").read_text().splitlines()) == 24
+    with psycopg.connect(database_url.render_as_string(False)) as owner:
+        row = owner.execute("SELECT models, data_hash FROM lorewise.calibration").fetchone()
+    assert row == (sorted(printed["models"]), printed["data_hash"])
+
+    ran = subprocess.run(
+        lorewise("answers", str(questions), "--corpus", str(folder), "--limit", "1", "--json",
+                 "--details", str(tmp_path / "answers.jsonl")),
+        env=environment(database_url, models_dir, tmp_path / "home"),
+        capture_output=True, text=True, timeout=250, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["questions"] == 1
+    (line,) = (tmp_path / "answers.jsonl").read_text().splitlines()
+    assert json.loads(line)["id"] == "lunch"
     assert schemas(database_url) == 0

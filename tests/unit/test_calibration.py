@@ -21,7 +21,7 @@ def samples(count: int, seed: int = 0, apart: float = 2.0) -> list[Sample]:
         answerable = bool(number % 3)
         signals = dict(zip(NAMES, random.normal(size=len(NAMES)).tolist(), strict=True))
         signals["relevance"] += apart * answerable
-        signals["number_missing"] = 0.0  # never: its spread is 0
+        signals["concentration"] = 0.0  # never: its spread is 0
         made.append(Sample(str(number), answerable, signals))
     return made
 
@@ -37,7 +37,7 @@ def test_what_parts_the_kinds_gets_the_weight() -> None:
     calibration, found = fit(samples(300), ["m"], false_refusals=0.10)
     ordered = sorted(calibration.weights, key=lambda n: -calibration.weights[n].coefficient)
     assert ordered[0] == "relevance"
-    assert calibration.weights["number_missing"].coefficient == pytest.approx(0, abs=1e-6)
+    assert calibration.weights["concentration"].coefficient == pytest.approx(0, abs=1e-6)
     assert found.auc > 0.85
     assert found.refused[0.05] <= found.refused[0.10] <= found.refused[0.20]
 
@@ -52,7 +52,7 @@ def test_a_fresh_set_is_refused_at_about_the_wanted_rate() -> None:
 
 
 def test_noise_promises_nothing() -> None:
-    """Judged on the questions that it was fitted on, seventeen noises would look like a find."""
+    """Judged on the questions that it was fitted on, a dozen noises would look like a find."""
     _, found = fit(samples(120, apart=0.0), ["m"], false_refusals=0.10)
     assert 0.3 < found.auc < 0.65
 
