@@ -48,9 +48,9 @@ SCALES = {
 DEFAULT_SCALE = Scale(0.50, 0.50)
 
 
-def scale_of(embedder: Embedder) -> Scale:
-    """The scale of an embedder, by the model's name without its precision."""
-    return SCALES.get(embedder.name.split("@")[0].rsplit("/", 1)[-1], DEFAULT_SCALE)
+def scale_of(model: str) -> Scale:
+    """The scale of an embedder, by its name without its precision."""
+    return SCALES.get(model.split("@", maxsplit=1)[0].rsplit("/", 1)[-1], DEFAULT_SCALE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +108,5 @@ async def _meaning(question: str, evidence: Evidence, embedder: Embedder) -> NDA
         embedder.embed_passages(texts), embedder.embed_questions([question])
     )
     cosines = (vectors @ asked[0]).reshape(2, -1).mean(axis=0)
-    scale = scale_of(embedder)
+    scale = scale_of(embedder.name)
     return np.array([scale.relevance(float(cosine)) for cosine in cosines])

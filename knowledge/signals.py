@@ -7,6 +7,7 @@ shares, places and cosines on the common scale, not raw scores.
 from collections.abc import Sequence
 
 from knowledge.findings import Findings, full_title
+from knowledge.languages import ENGLISH
 from knowledge.relevance import scale_of
 from knowledge.search import Hit
 from knowledge.wording import FUNCTION_WORDS, terms
@@ -91,11 +92,13 @@ def _places(findings: Findings, first: Sequence[Hit], others: Sequence[Hit]) -> 
 
 
 def _dense(findings: Findings, hits: Sequence[Hit]) -> float:
-    """The best cosine of these passages on the common scale, by the first embedder."""
-    names = [embedder.name for embedder in findings.embedders]
-    scales = {embedder.name: scale_of(embedder) for embedder in findings.embedders}
-    name = next((name for name in names if name in findings.results.signals.top_cosines), None)
-    cosines = [hit.cosine for hit in hits if hit.cosine is not None]
-    if name is None or not cosines:
+    """The best cosine of these passages on the common scale, each by its own embedder."""
+    models = list(findings.results.signals.top_cosines)
+    if not models:
         return 0.0
-    return scales[name].relevance(max(cosines))
+    found = [
+        scale_of(models[0] if hit.language == ENGLISH else models[-1]).relevance(hit.cosine)
+        for hit in hits
+        if hit.cosine is not None
+    ]
+    return max(found, default=0.0)

@@ -65,7 +65,7 @@ class VerifiedAnswers:
                 _NEAREST, {"vector": HalfVector(vector).to_text(), "model": self._embedder.name}
             )
             found = rows.all()
-        scale = scale_of(self._embedder)
+        scale = scale_of(self._embedder.name)
         for row in found:
             if self._same(question, row.question, language, scale.relevance(row.cosine)):
                 sources = tuple(Source(item["title"], item["url"]) for item in row.sources)
