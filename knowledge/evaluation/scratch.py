@@ -7,8 +7,9 @@ left over by a run that was killed, and the next run drops it.
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -32,7 +33,7 @@ async def scratch_database(database: Database) -> AsyncIterator[Database]:
         await _drop_left_overs(owner)
         await owner.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
         try:
-            await asyncio.to_thread(migrate_schema, database.url, name)
+            await _whole(asyncio.to_thread(migrate_schema, database.url, name))
             scratch = connect(database.url, search_path=f"{name},public")
             try:
                 yield scratch
@@ -42,6 +43,16 @@ async def scratch_database(database: Database) -> AsyncIterator[Database]:
             await asyncio.shield(_drop(owner, name))
     finally:
         await asyncio.shield(owner.close())
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Wait until a thread's work has ended, also when cancelled: it cannot be stopped half-way."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _drop_left_overs(owner: psycopg.AsyncConnection) -> None:

@@ -86,7 +86,7 @@ async def test_ctrl_c_ends_it_and_leaves_no_schema(
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(200):
+    async with asyncio.timeout(280):
         while not schemas(database_url):
             assert process.returncode is None
             await asyncio.sleep(0.1)
