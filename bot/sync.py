@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from knowledge.assemble import open_live_embedders
+from knowledge.assemble import load_summariser, open_live_embedders
 from knowledge.database import Database
 from knowledge.embedding import Embedder
 from knowledge.errors import SourceBusyError, SourceError
@@ -23,6 +24,7 @@ from knowledge.sources.registered import (
     register_source,
     registered_sources,
 )
+from knowledge.summariser import Summarise
 from knowledge.upkeep import keep_up
 
 VECTORS = "vectors of the new embedding model"  # as progress names them, beside the sources
@@ -144,7 +146,10 @@ async def index_sources(
     if not wanted:
         return []
     chosen = embedders or await open_live_embedders(settings, database)
-    async with indexing(database):
+    summariser = await load_summariser(settings)
+    async with indexing(database), AsyncExitStack() as stack:
+        if summariser:
+            stack.push_async_callback(summariser.close)
         models = await chosen.prepare() if isinstance(chosen, LiveEmbedders) else policy(chosen)
         indexed = [
             await _index(
@@ -153,6 +158,7 @@ async def index_sources(
                 source,
                 kinds=kinds,
                 models=models,
+                summarise=summariser,
                 progress=_named(source.name, progress),
             )
             for source in wanted
@@ -168,15 +174,21 @@ async def _index(
     *,
     kinds: Mapping[str, Kind],
     models: Embedders,
+    summarise: Summarise | None,
     progress: Callable[[Progress], None] | None,
 ) -> Indexed:
     try:
         opened = await asyncio.to_thread(
             load_source, source.kind, source.location, source.options, kinds=kinds
         )
-        width_tokens = settings.chunk_width_tokens
         report = await sync(
-            source, opened, database, models, width_tokens=width_tokens, progress=progress
+            source,
+            opened,
+            database,
+            models,
+            width_tokens=settings.chunk_width_tokens,
+            summarise=summarise,
+            progress=progress,
         )
     except SourceBusyError:
         raise

@@ -7,9 +7,11 @@ from knowledge.answer import Answerer
 from knowledge.database import Database
 from knowledge.embedding import Embedder, Recipe, ServerLimits, open_embedder
 from knowledge.generation import load_chat_model
+from knowledge.generation.chat import ChatModel
 from knowledge.live import LiveEmbedders, open_live
 from knowledge.search import Search
 from knowledge.settings import KnowledgeSettings
+from knowledge.summariser import Summariser
 
 
 def recipes(settings: KnowledgeSettings) -> tuple[Recipe, ...]:
@@ -67,11 +69,13 @@ async def open_live_embedders(settings: KnowledgeSettings, database: Database) -
     )
 
 
-async def load_answerer(
-    settings: KnowledgeSettings, database: Database, embedders: Sequence[Embedder]
-) -> Answerer:
-    """An answerer with the chat model of the settings."""
-    chat_model = await asyncio.to_thread(
+async def load_summariser(settings: KnowledgeSettings) -> Summariser | None:
+    """What writes the summaries of documents, if the settings want them written."""
+    return Summariser(await _chat_model(settings)) if settings.summaries == "write" else None
+
+
+async def _chat_model(settings: KnowledgeSettings) -> ChatModel:
+    return await asyncio.to_thread(
         load_chat_model,
         settings.chat_model,
         settings.models_folder,
@@ -79,6 +83,13 @@ async def load_answerer(
         api_key=settings.chat_api_key,
         read_timeout_seconds=settings.chat_timeout_seconds,
     )
+
+
+async def load_answerer(
+    settings: KnowledgeSettings, database: Database, embedders: Sequence[Embedder]
+) -> Answerer:
+    """An answerer with the chat model of the settings."""
+    chat_model = await _chat_model(settings)
     return Answerer(
         Search(database, embedders),
         chat_model,

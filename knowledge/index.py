@@ -30,6 +30,7 @@ from knowledge.reader import Reader
 from knowledge.report import Progress, Report, Tally
 from knowledge.sources import Change, Checkpoint, Retelling, Source
 from knowledge.sources.registered import RegisteredSource
+from knowledge.summariser import Summarise
 from knowledge.telling import Telling
 from knowledge.work import Flight, Item, Queue, Work, ends
 from knowledge.writer import Writer
@@ -50,9 +51,12 @@ async def sync(
     embedders: Embedders,
     *,
     width_tokens: int,
+    summarise: Summarise | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Bring the index in step with `source`. What has not changed is not touched.
+
+    `summarise` writes what a document is about; without it that is its beginning.
 
     Killed at any moment, it leaves whole documents, and the next run does the rest, from the last
     checkpoint that the source gave. A document that cannot be read is reported, stops nothing and
@@ -67,7 +71,7 @@ async def sync(
     try:
         async with _locked(database, registered) as connection:
             documents = Documents(connection, registered.id)
-            run = _Run(registered, source, documents, embedders, width_tokens, tally)
+            run = _Run(registered, source, documents, embedders, width_tokens, tally, summarise)
             await run.whole()
     except (DBAPIError, psycopg.Error, OSError) as error:
         raise _stopped(error) from error
@@ -193,6 +197,7 @@ class _Run:
     embedders: Embedders
     width_tokens: int
     tally: Tally
+    summarise: Summarise | None = None
     models: dict[str, int] = field(default_factory=dict)
 
     async def whole(self) -> None:
@@ -224,7 +229,8 @@ class _Run:
         """
         narrowest = min(embedder.width_tokens for embedder, _ in self.embedders)
         room = min(narrowest, self.width_tokens + HEADINGS_TOKENS)
-        return f"{parsing.VERSION} {chunking.VERSION} {self.width_tokens} {room}"
+        written = " written" if self.summarise else ""
+        return f"{parsing.VERSION} {chunking.VERSION} {self.width_tokens} {room}{written}"
 
     async def _stages(self, telling: Telling, *, resumable: bool, notes: bool = True) -> None:
         recipe, flight, principals = self._recipe(), Flight(), self.registered.principals
@@ -242,6 +248,7 @@ class _Run:
             embedders=self.embedders,
             width_tokens=self.width_tokens,
             recipe=recipe,
+            summarise=self.summarise,
         )
         writer = Writer(
             *shared, recipe=recipe, resumable=resumable, unread=reader.unread, notes=notes

@@ -14,6 +14,7 @@ from knowledge.parsing.document import title_of_name
 from knowledge.parsing.process import ParserProcess
 from knowledge.report import Tally
 from knowledge.sources import Skipped, SourceDocument
+from knowledge.summariser import Summarise
 from knowledge.telling import Named, Telling
 from knowledge.work import Broken, Flight, Gone, Mark, Queue, Work
 
@@ -32,10 +33,12 @@ class Reader:
         embedders: Embedders,
         width_tokens: int,
         recipe: str,
+        summarise: Summarise | None,
     ) -> None:
         self._documents, self._failures, self._tally = documents, failures, tally
         self._flight, self._embedders, self._width_tokens = flight, embedders, width_tokens
         self._location, self._recipe = location, recipe
+        self._summarise = summarise
         self._parser = ParserProcess()
         self._anything = False
         self.unread: list[str] = []
@@ -119,6 +122,8 @@ class Reader:
             raw = await origin.load()
         parsed = titled(await self._parser.parse(raw, origin.key, origin.media_type), origin)
         cut = await asyncio.to_thread(cut_document, parsed, self._embedders, self._width_tokens)
+        if self._summarise:
+            cut = replace(cut, summary=await self._summarise(parsed, cut.language))
         return Work(origin, content_hash, acl_id, cut, stored)
 
     async def _unchanged(self, origin: SourceDocument, stored: StoredDocument, acl_id: int) -> None:

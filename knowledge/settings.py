@@ -7,7 +7,7 @@ A setting is an environment variable `LOREWISE_<NAME>` or a key `<name>` in `lor
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -194,6 +194,11 @@ class KnowledgeSettings(Section):
     )
     chunk_width_tokens: int = Field(
         default=220, ge=32, le=4096, description="Longest chunk, in tokens of the embedder."
+    )
+    summaries: Literal["extract", "write"] = Field(
+        default="extract",
+        description="What a document is about: extract takes its first sentences, write asks the "
+        "chat model once for each changed document.",
     )
     prompt_width_tokens: int = Field(
         default=400,

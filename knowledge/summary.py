@@ -14,6 +14,7 @@ from knowledge.structure import Paragraph, read_blocks
 
 SUMMARY_WORDS = 60
 """The longest summary; of scripts without spaces two letters count as a word. docs/LOG.md."""
+_WIDE = "\u2e7f"  # beyond it: Han, kana, Hangul
 _READ_PAGES = 3  # a document says what it is about at its beginning
 
 
@@ -29,7 +30,7 @@ def summarise(pages: Sequence[Page], language: str) -> str:
         words = _words(sentence)
         if words > room and taken:
             break
-        taken.append(sentence if words <= room else _beginning(sentence, room))
+        taken.append(shortened(sentence, room))
         room -= words
         if room <= 0:
             break
@@ -44,9 +45,15 @@ def _sentences(pages: Sequence[Page], language: str) -> Iterator[str]:
 
 
 def _words(text: str) -> int:
-    wide = sum(1 for character in text if character > "\u2e7f")
-    return len(text.split()) + wide // 2
+    return len(text.split()) + sum(1 for letter in text if letter > _WIDE) // 2
 
 
-def _beginning(text: str, words: int) -> str:
-    return " ".join(text.split()[:words])[: words * 12]
+def _is_wide(text: str) -> bool:
+    return sum(1 for letter in text if letter > _WIDE) > len(text) // 2
+
+
+def shortened(text: str, words: int) -> str:
+    """The text, or its beginning where it has more than `words`."""
+    if _words(text) <= words:
+        return text
+    return " ".join(text.split()[:words])[: 2 * words if _is_wide(text) else 12 * words]
