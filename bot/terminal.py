@@ -62,8 +62,8 @@ def print_rebuilt(console: Console, rebuilt: Rebuilt) -> None:
     )
     if rebuilt.longer:
         console.print(
-            f"{rebuilt.longer} chunks are longer than the model reads; their ends were left out. "
-            "Lower LOREWISE_CHUNK_WIDTH_TOKENS and index again."
+            f"{rebuilt.longer} chunks may be longer than the model reads; their ends are then left "
+            "out. To avoid it, lower LOREWISE_CHUNK_WIDTH_TOKENS and index again."
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from knowledge.convert_e5 import bundled_e5, convert_e5
 from knowledge.embedding.embedder import Vectors
+from knowledge.embedding.packed import pack_linear_layers
 from knowledge.errors import ModelNotFoundError
 from knowledge.hardware import best_device, best_dtype, give_way
 from knowledge.models import converted, hide_progress_bars, package_file, resolve_model
@@ -49,6 +50,8 @@ def load_embedder(
     dtype = dtype or best_dtype(device)
     folder = resolve_model(model, models_dir, BUNDLED_EMBEDDERS)
     loaded = _load(folder.path, model, device, dtype)
+    if device == "cpu":
+        pack_linear_layers(loaded)
     loaded.prompts = _prompts(loaded.prompts, query_prompt, passage_prompt)
     short = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
     precision = short[str(dtype).removeprefix("torch.")]

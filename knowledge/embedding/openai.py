@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _SPECIAL_TOKENS = 2  # that a tokenizer puts around a text
 _NOTHING = "."  # stands for an empty text, which OpenAI refuses
+_HIGH = 2
 _CUTS = 6  # of a text that the server finds too long: to a fifth of its length
 _CUT_SHARE = 0.75
 _QUESTION_RETRIES = 2  # an asker waits
@@ -175,7 +176,8 @@ class OpenAIEmbedder:
 
     def _ready(self, texts: Sequence[str], prompt: str | None) -> list[str]:
         """The texts under their prompt, within the width."""
-        room = self.width_tokens - _SPECIAL_TOKENS
+        # The estimate is up to twice too high; what the server finds too long, it says.
+        room = _HIGH * self.width_tokens - _SPECIAL_TOKENS
         cut = [cut_to_tokens(text, room) for text in texts]
         told = sum(len(one) < len(text) for one, text in zip(cut, texts, strict=True))
         if told:
