@@ -23,10 +23,13 @@ STATEMENTS = read_statements(Path(__file__).with_name("search.sql"))
 class Limits:
     """Where exact ends, and how much is looked at beyond; measured (docs/LOG.md)."""
 
-    exact_chunks: int = 20_000  # up to here all is exact, whatever there is besides
+    exact_chunks: int = 100_000  # up to here all vectors are compared, whatever there is besides
+    all_postings_chunks: int = 20_000  # up to here all postings are read
     scan_cost: float = 10.0  # a vector by the index costs about as much as so many by a scan
-    ef_search: int = 200  # candidates that the index keeps at a time; at most 1000
-    max_scan_tuples: int = 60_000  # where the index gives up; what then is missing is found exactly
+    ef_search: int = 800  # candidates that the index keeps at a time; at most 1000
+    max_scan_tuples: int = (
+        100_000  # where the index gives up; what then is missing is found exactly
+    )
     postings: int = 25_000  # of the rarer words together
     fewest_postings: int = 2_000  # so many are read even where all words are common
     most_postings: int = 100_000  # of one word
@@ -95,18 +98,17 @@ def choose(
     visible_chunks: int, indexes: Mapping[str, VectorIndex], depth: int, limits: Limits
 ) -> Plan:
     """The plan for a reader; `indexes` are those of the models that are asked."""
-    if visible_chunks <= limits.exact_chunks:
-        return Plan(depth, limits)
     serving = tuple(
         index for index in indexes.values() if _serves(index, visible_chunks, depth, limits)
     )
-    return Plan(depth, limits, serving, every_posting=False)
+    every_posting = visible_chunks <= limits.all_postings_chunks
+    return Plan(depth, limits, serving, every_posting)
 
 
 def _serves(index: VectorIndex, visible_chunks: int, depth: int, limits: Limits) -> bool:
     """Whether the index is quicker than a scan: it looks through about depth / visible share."""
     looked_at = depth * max(index.vectors, visible_chunks) / visible_chunks
-    return visible_chunks > limits.scan_cost * looked_at
+    return visible_chunks > max(limits.exact_chunks, limits.scan_cost * looked_at)
 
 
 @lru_cache(maxsize=64)

@@ -23,7 +23,7 @@ from tests.integration.test_index import Desk
 from tests.integration.test_search_access import fill
 
 CHUNKS = 6000
-BY_INDEX = Limits(exact_chunks=0, scan_cost=0)
+BY_INDEX = Limits(exact_chunks=0, all_postings_chunks=0, scan_cost=0)
 TABLES = ("document", "chunk", "embedding", "embedding_1", "posting", "collection_size")
 B = frozenset({"group:T:B"})
 

@@ -171,7 +171,7 @@ class Rights(RuleBasedStateMachine):
         principals = frozenset(self.world.members[reader])
         visible = self.world.visible(reader)
         embedder = Known("m", {question: vector})
-        for limits in (Limits(), Limits(exact_chunks=-1, scan_cost=0)):
+        for limits in (Limits(), Limits(exact_chunks=0, all_postings_chunks=0, scan_cost=0)):
             search = Search(self.database, [embedder], limits=limits)
             check(self.run(search.find(question, principals, k=k)), visible, asked, vector, k)
 
