@@ -22,6 +22,7 @@ from knowledge.sources.source import (
     Source,
     SourceDocument,
 )
+from knowledge.sources.sql import SQL
 from knowledge.sources.web import WEB
 
 __all__ = [
@@ -50,6 +51,7 @@ KINDS: Mapping[str, Kind] = {
         JIRA,
         NOTION,
         SHAREPOINT,
+        SQL,
         WEB,
     )
 }

@@ -14,6 +14,7 @@ from tests.worlds.jira import JiraDataCenterWorld, JiraWorld
 from tests.worlds.notion import NotionWorld
 from tests.worlds.sharepoint import SharePointWorld
 from tests.worlds.slack import SlackWorld
+from tests.worlds.sql import SqlWorld
 from tests.worlds.web import WebWorld
 from tests.worlds.world import World
 
@@ -31,5 +32,6 @@ WORLDS: Mapping[str, type[World]] = {
     "notion": NotionWorld,
     "slack": SlackWorld,
     "sharepoint": SharePointWorld,
+    "sql": SqlWorld,
     "web": WebWorld,
 }
