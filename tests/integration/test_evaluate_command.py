@@ -16,6 +16,14 @@ from tests.collections import write_collection, write_lines
 
 pytestmark = pytest.mark.models
 
+RUN = """
+import signal
+# A shell's background job ignores Ctrl-C, and so would everything that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from bot.cli import main
+main()
+"""
+
 
 def environment(database_url: URL, models_dir: Path, home: Path) -> dict[str, str]:
     return {
@@ -27,7 +35,7 @@ def environment(database_url: URL, models_dir: Path, home: Path) -> dict[str, st
 
 
 def lorewise(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from bot.cli import main; main()", "evaluate", *arguments]
+    return [sys.executable, "-c", RUN, "evaluate", *arguments]
 
 
 def schemas(url: URL) -> int:
