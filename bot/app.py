@@ -49,6 +49,7 @@ from knowledge.database import Database, connect, open_database
 from knowledge.embedding import Embedder
 from knowledge.live import LiveEmbedders
 from knowledge.settings import KnowledgeSettings
+from knowledge.sources.registered import registered_sources
 
 logger = logging.getLogger(__name__)
 
@@ -381,6 +382,23 @@ def _handlers(
 # the clock
 
 
+async def own_schedules(database: Database) -> list[Ticking]:
+    """The sources with a cron of their own.
+
+    Slack's channels, which Slack lets us read slowly, don't keep the others waiting.
+    """
+    return [
+        Ticking(
+            jobs.REINDEX_TASK,
+            source.schedule,
+            {"source": source.name},
+            lock=f"{jobs.REINDEX_TASK} {KIND}" if source.kind == KIND else None,
+        )
+        for source in await registered_sources(database)
+        if source.schedule
+    ]
+
+
 @asynccontextmanager
 async def _clock(house: House) -> AsyncIterator[None]:
     settings = house.settings
@@ -392,6 +410,7 @@ async def _clock(house: House) -> AsyncIterator[None]:
             Ticking(jobs.REINDEX_TASK, settings.reindex_cron),
             Ticking(jobs.TIDY_TASK, "40 4 * * *"),
         ),
+        also=partial(own_schedules, house.database),
     )
     await clock.start()
     try:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from bot.markup import escape_markdown, escape_mrkdwn, inert, mrkdwn_link, one_line
 from bot.split import split_markdown
-from bot.texts import Texts
+from bot.texts import FSI, PDI, Texts
 from knowledge.conversation import Answer, Citation, Sentence
 
 Block = dict[str, Any]
@@ -53,7 +53,9 @@ class Body:
         text = _directed(escape_markdown(sentence.text.strip()), self._right_to_left)
         numbers = ", ".join(str(number) for number in sentence.citations)
         joint = self._joint(text, starts_paragraph=sentence.starts_paragraph)
-        self.markdown += joint + text + (f" [{numbers}]" if numbers else "")
+        # Behind a Latin word its full stop, the numbers and the next Latin word would be one run.
+        end = RLM if self._right_to_left and _ends_from_left(text) else ""
+        self.markdown += joint + text + end + (f" [{numbers}]" if numbers else "")
         self.plain += joint + sentence.text.strip()
 
     def _joint(self, text: str, *, starts_paragraph: bool) -> str:
@@ -175,6 +177,12 @@ def reads_right_to_left(text: str) -> bool:
     return right > kinds.count("L")
 
 
+def _ends_from_left(text: str) -> bool:
+    """Whether the last word runs from left to right, so that what follows would join it."""
+    kinds = (unicodedata.bidirectional(character) for character in reversed(text))
+    return next((kind for kind in kinds if kind in {"L", "R", "AL"}), "R") == "L"
+
+
 def _directed(markdown: str, right_to_left: bool) -> str:
     """Lines that begin with a number or a Latin word get the direction of the answer."""
     if not right_to_left:
@@ -207,7 +215,7 @@ def _listed(
     if not citations:
         return []
     mark = RLM if right_to_left else ""
-    lines = [mark + _source(citation, texts) for citation in citations]
+    lines = [mark + _source(citation, texts, apart=right_to_left) for citation in citations]
     blocks, lines_of_block = [], [f"{mark}*{title}*"]
     for line in lines:
         if sum(len(one) + 1 for one in (*lines_of_block, line)) > SECTION_CHARACTERS:
@@ -217,9 +225,12 @@ def _listed(
     return [*blocks, section("\n".join(lines_of_block))][: BLOCKS - 10]
 
 
-def _source(citation: Citation, texts: Texts) -> str:
+def _source(citation: Citation, texts: Texts, *, apart: bool) -> str:
+    """A numbered source. `apart`: in a line from right to left its title keeps to itself, whichever
+    way it runs: what stands behind it, and digits at its edges, stay in their places."""
     label = " › ".join([citation.title or citation.document_key, *citation.heading_path])
     link = mrkdwn_link(citation.url, one_line(label, LABEL_CHARACTERS))
+    link = f"{FSI}{link}{PDI}" if apart else link
     page = f", {texts.get('page', page=citation.page)}" if citation.page is not None else ""
     return f"{citation.number}. {link}{page}"
 

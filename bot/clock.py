@@ -1,11 +1,12 @@
 """The clock: APScheduler says when, a row says once, the queue does the work.
 
 Any number of replicas may run it: a tick inserts (task, due time) and, if the row is new, the
-job, in one transaction. A tick that no replica was up for is caught up at the next start.
+job, in one transaction. A tick that no replica was up for is caught up at the next start. Which
+sources have a schedule of their own is asked each minute, so a change needs no restart.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -23,13 +24,31 @@ logger = logging.getLogger(__name__)
 SQL = statements("clock.sql")
 
 
+LOOK_SECONDS = 60
+NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class Ticking:
-    """A task and its cron expression."""
+    """A task and its cron expression; of those with one `lock` only one runs at a time."""
 
     task: str
     cron: str
     arguments: Mapping[str, str] = field(default_factory=dict)
+    lock: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What is due: the task, with what it is about."""
+        return " ".join([self.task, *self.arguments.values()])
+
+
+Also = Callable[[], Awaitable[Sequence[Ticking]]]
+"""What else ticks at this moment."""
+
+
+async def _nothing() -> Sequence[Ticking]:
+    return ()
 
 
 class Clock:
@@ -42,26 +61,71 @@ class Clock:
         zone: ZoneInfo,
         ticking: tuple[Ticking, ...],
         *,
+        also: Also = _nothing,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database, self._queue, self._zone, self._now = database, queue, zone, now
-        self._ticking = tuple(each for each in ticking if each.cron != "never")
+        self._ticking, self._also = ticking, also
+        self._running: dict[str, Ticking] = {}
         self._scheduler = AsyncIOScheduler(timezone=zone)
 
     async def start(self) -> None:
         """Catch up, then tick."""
-        for each in self._ticking:
-            await self._catch_up(each)
-            self._scheduler.add_job(
-                self._tick,
-                self._trigger(each),
-                args=(each,),
-                id=each.task,
-                misfire_grace_time=None,  # a tick that is late is still a tick
-                coalesce=True,
-                max_instances=1,
-            )
+        await self.look()
+        self._scheduler.add_job(
+            self._look_safely, "interval", seconds=LOOK_SECONDS, coalesce=True, max_instances=1
+        )
         self._scheduler.start()
+
+    @property
+    def ticking(self) -> Sequence[Ticking]:
+        """What ticks now."""
+        return [each for key, each in self._running.items() if self._scheduler.get_job(key)]
+
+    async def look(self) -> None:
+        """See what ticks now: begin with what is new, end what is no more."""
+        found = (*self._ticking, *await self._also())
+        wanted = {each.key: each for each in found if each.cron != NEVER}
+        for key in self._running.keys() - wanted.keys():
+            self._end(key)
+        for key, each in wanted.items():
+            if self._running.get(key) != each:
+                await self._begin(each)
+
+    async def _look_safely(self) -> None:
+        try:
+            await self.look()
+        except Exception:  # the edge: the next minute looks again
+            logger.exception("The schedules were not read", extra={"action": "schedules_unread"})
+
+    async def _begin(self, each: Ticking) -> None:
+        try:
+            trigger = self._trigger(each)
+        except ValueError as error:
+            logger.error(
+                "%s has a schedule that can't be (%s): %s", each.key, each.cron, error,
+                extra={"action": "schedule_wrong"},
+            )  # fmt: skip
+            self._end(each.key)
+            self._running[each.key] = each
+            return
+        await self._catch_up(each)
+        self._scheduler.add_job(
+            self._tick,
+            trigger,
+            args=(each,),
+            id=each.key,
+            replace_existing=True,
+            misfire_grace_time=None,  # a tick that is late is still a tick
+            coalesce=True,
+            max_instances=1,
+        )
+        self._running[each.key] = each
+
+    def _end(self, key: str) -> None:
+        self._running.pop(key, None)
+        if self._scheduler.get_job(key) is not None:
+            self._scheduler.remove_job(key)
 
     def stop(self) -> None:
         """Tick no more."""
@@ -84,9 +148,7 @@ class Clock:
     async def _catch_up(self, each: Ticking) -> None:
         due_at = self.last_due(each)
         async with borrowed(self._database) as connection:
-            known = await (
-                await connection.execute(SQL["any_tick"], {"task": each.task})
-            ).fetchone()
+            known = await (await connection.execute(SQL["any_tick"], {"task": each.key})).fetchone()
         # The first start of all has missed nothing.
         if due_at is not None and known is not None:
             await self.put(each, due_at)
@@ -109,13 +171,15 @@ class Clock:
     async def put(self, each: Ticking, due_at: datetime) -> bool:
         """Queue the task for its due time; False if that was done before, here or elsewhere."""
         async with borrowed(self._database) as connection:
-            values = {"task": each.task, "due_at": due_at}
+            values = {"task": each.key, "due_at": due_at}
             row = await (await connection.execute(SQL["tick"], values)).fetchone()
             if row is None:
                 return False
-            deferrer = self._queue.configure_task(each.task, connection=connection, lock=each.task)
+            deferrer = self._queue.configure_task(
+                each.task, connection=connection, lock=each.lock or each.task
+            )
             await deferrer.defer_async(**each.arguments)
         logger.info(
-            "%s is due and was queued", each.task, extra={"action": "task_due", "task": each.task}
+            "%s is due and was queued", each.key, extra={"action": "task_due", "task": each.key}
         )
         return True

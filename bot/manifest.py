@@ -42,7 +42,11 @@ BOT_EVENTS = (
 )
 COMMANDS = (
     ("/ask", "Ask the company's documents; only you see the answer", "How do I …?"),
-    ("/lorewise", "Help and administration", "help | status | reindex [source] | retrain"),
+    (
+        "/lorewise",
+        "Help and administration",
+        "help | status | sources | reindex [source] | retrain",
+    ),
     ("/reindex", "Sync the sources now (admins)", "[source]"),
     ("/retrain", "Train on the approved examples (admins)", ""),
 )

@@ -63,7 +63,8 @@ class BotSettings(Section):
     )
     reindex_cron: str = Field(
         default="0 3 * * *",
-        description="When all sources are synced, in cron's five fields; `never` switches it off.",
+        description="When all sources without a schedule of their own are synced, in cron's five "
+        "fields; `never` switches it off.",
     )
     time_zone: str = Field(
         default="UTC", description="The company's time zone, for the cron settings."

@@ -150,7 +150,7 @@ async def index_sources(
     async with indexing(database), AsyncExitStack() as stack:
         if summariser:
             stack.push_async_callback(summariser.close)
-        models = await chosen.prepare() if isinstance(chosen, LiveEmbedders) else policy(chosen)
+        models = await models_of(chosen)
         indexed = [
             await _index(
                 settings,
@@ -165,6 +165,11 @@ async def index_sources(
         ]
     await keep_up(database)
     return indexed
+
+
+async def models_of(chosen: Sequence[Embedder]) -> Embedders:
+    """Which models' vectors a run writes. Call it while holding `roster.indexing`."""
+    return await chosen.prepare() if isinstance(chosen, LiveEmbedders) else policy(chosen)
 
 
 async def _index(

@@ -13,11 +13,12 @@ from bot.history.kind import KIND
 from bot.history.source import SlackSource
 from bot.ledger import Ledger, Taken, borrowed
 from bot.statements import statements
-from bot.sync import policy
-from knowledge.assemble import load_embedders
+from bot.sync import models_of
+from knowledge.assemble import open_live_embedders
 from knowledge.database import Database
 from knowledge.embedding import Embedder
 from knowledge.index import forget, is_busy, update
+from knowledge.roster import indexing
 from knowledge.settings import KnowledgeSettings
 from knowledge.sources import Kind, Removed
 from knowledge.sources.registered import RegisteredSource, registered_sources
@@ -46,7 +47,7 @@ class LiveHistory:
         later: Later,
     ) -> None:
         self._database, self._settings, self._ledger = database, settings, ledger
-        self._embedders, self._kind, self._later = tuple(embedders), kind, later
+        self._embedders, self._kind, self._later = embedders, kind, later
         self._opened: dict[tuple[int, str, str], SlackSource] = {}
 
     async def follow(self, event_id: int, looked: int) -> None:
@@ -79,13 +80,15 @@ class LiveHistory:
         changes = await source.around(
             channel, root, is_thread=bool(taken.payload["thread"]), known=await self._has(thread)
         )
-        report = await update(
-            registered,
-            changes,
-            self._database,
-            policy(await self._models()),
-            width_tokens=self._settings.chunk_width_tokens,
-        )
+        chosen = await self._chosen()
+        async with indexing(self._database):
+            report = await update(
+                registered,
+                changes,
+                self._database,
+                await models_of(chosen),
+                width_tokens=self._settings.chunk_width_tokens,
+            )
         removed = sum(isinstance(change, Removed) for change in changes)
         logger.info(
             "Indexed documents follow a message: %d told, %d gone",
@@ -94,9 +97,9 @@ class LiveHistory:
             extra={"action": "history_followed", "source": registered.name},
         )
 
-    async def _models(self) -> tuple[Embedder, ...]:
+    async def _chosen(self) -> Sequence[Embedder]:
         if not self._embedders:
-            self._embedders = await load_embedders(self._settings)
+            self._embedders = await open_live_embedders(self._settings, self._database)
         return self._embedders
 
     async def _has(self, key: str) -> bool:

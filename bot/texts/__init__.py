@@ -5,7 +5,8 @@ English has every text; a language that lacks one falls back to it. Placeholders
 """
 
 import tomllib
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -26,7 +27,11 @@ TextName = Literal[
     "feedback_good", "feedback_bad", "feedback_thanks",
     # administration
     "admins_only", "admins_only_these", "unknown_command", "reindex_queued", "reindex_all",
-    "reindex_progress", "reindex_begun", "reindex_done", "reindex_failed", "reindex_unknown",
+    "reindex_title", "reindex_waiting", "reindex_progress", "reindex_left", "reindex_begun",
+    "reindex_done", "reindex_failed", "reindex_reason_failed", "reindex_reason_skipped",
+    "reindex_rest", "reindex_more", "reindex_unknown",
+    "sources_line", "sources_counts", "sources_error", "sources_none", "sources_scheduled",
+    "sources_nightly", "sources_asked",
     "retrain_none", "status", "none", "too_many_questions", "question_too_long",
     # the Home tab and the suggested prompts
     "home_title", "home_what", "home_how", "home_try", "home_documents", "home_no_documents",
@@ -35,6 +40,8 @@ TextName = Literal[
 ]  # fmt: skip
 
 FALLBACK = "en"
+FSI, PDI = "\u2068", "\u2069"  # first strong isolate, pop directional isolate
+UNTURNED = frozenset({"bar", "cron", "names"})  # in code marks, or set apart one by one
 RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
 
@@ -54,12 +61,30 @@ class Texts:
     def get(self, name: TextName, **values: object) -> str:
         """A text with its placeholders filled in."""
         text = self.texts.get(name) or _load(FALLBACK).texts[name]
+        if self.right_to_left:
+            values = {key: isolated(key, value) for key, value in values.items()}
         return text.format(**values)
+
+    def listed(self, names: Iterable[str]) -> str:
+        """Names with commas between them, each keeping to itself in a line from right to left."""
+        return ", ".join(
+            str(isolated("name", name)) if self.right_to_left else name for name in names
+        )
 
     @property
     def right_to_left(self) -> bool:
         """Whether the language is written from right to left."""
         return is_right_to_left(self.language)
+
+
+def isolated(name: str, value: object) -> object:
+    """A name or link that runs from left to right, so that it neither turns the line around that
+    it begins nor takes the punctuation beside it along."""
+    if name in UNTURNED or not isinstance(value, str):
+        return value
+    kinds = (unicodedata.bidirectional(character) for character in value)
+    first = next((kind for kind in kinds if kind in {"L", "R", "AL"}), None)
+    return f"{FSI}{value}{PDI}" if first == "L" else value
 
 
 def is_right_to_left(language: str) -> bool:

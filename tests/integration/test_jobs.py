@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,11 +13,14 @@ import pytest
 from sqlalchemy import URL, text
 
 from bot import jobs
+from bot.app import own_schedules
 from bot.clock import Clock, Ticking
 from bot.playground.message import Message
 from bot.playground.seed import ASK_HR, NORA
 from bot.playground.server import Playground
 from knowledge.database import Database
+from knowledge.sources.registered import register_source, remove_source
+from tests.hashing_embedder import HashingEmbedder
 from tests.running_bot import Scripted, running, start_process
 
 BOT = "U0LOREWISE"
@@ -221,3 +225,82 @@ async def test_a_first_start_runs_nothing_that_was_due_before_it(database: Datab
     await clock.start()
     clock.stop()
     assert await one(database, "SELECT count(*) FROM procrastinate_jobs") == 0
+
+
+async def test_a_source_s_own_schedule_is_picked_up_while_the_clock_runs(
+    database: Database,
+) -> None:
+    now = datetime(2026, 11, 23, 3, 0, 30, tzinfo=UTC)
+    clock = Clock(
+        database,
+        jobs.make_queue(database),
+        ZoneInfo("UTC"),
+        (),
+        also=partial(own_schedules, database),
+        now=lambda: now,
+    )
+    await clock.start()
+
+    def ticking() -> dict[str, str]:
+        return {each.key: each.cron for each in clock.ticking}
+
+    async def add(name: str, schedule: str, kind: str = "folder") -> None:
+        await register_source(
+            database, name=name, kind=kind, location="/x", principals=["everyone"],
+            schedule=schedule,
+        )  # fmt: skip
+
+    try:
+        await add("wiki", "*/10 * * * *")
+        await add("others", "")
+        await add("never", "never")
+        await add("wrong", "every day")
+        await clock.look()
+        assert ticking() == {"reindex wiki": "*/10 * * * *"}
+        await add("wiki", "0 4 * * *")
+        await add("hr", "0 * * * *", kind="slack")
+        await clock.look()
+        assert ticking() == {"reindex wiki": "0 4 * * *", "reindex hr": "0 * * * *"}
+        await remove_source(database, "wiki")
+        await clock.look()
+        assert ticking() == {"reindex hr": "0 * * * *"}
+        [hourly] = clock.ticking
+        due = clock.last_due(hourly)
+        assert due == datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+        assert sorted([await clock.put(hourly, due), await clock.put(hourly, due)]) == [False, True]
+        assert await one(database, "SELECT args FROM procrastinate_jobs") == {"source": "hr"}
+        assert await one(database, "SELECT lock FROM procrastinate_jobs") == "reindex slack"
+    finally:
+        clock.stop()
+
+
+async def test_the_nightly_sync_leaves_sources_with_a_schedule_of_their_own_to_it(
+    playground: Playground, database: Database, database_url: URL, tmp_path: Path
+) -> None:
+    for name, schedule in (("nightly", ""), ("own", "0 4 * * *"), ("asked", "never")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "a.md").write_text(f"# {name}\n\nA rule of {name}.")
+        await register_source(
+            database, name=name, kind="folder", location=str(folder), principals=["everyone"],
+            schedule=schedule,
+        )  # fmt: skip
+    queue = jobs.make_queue(database)
+    synced = "SELECT string_agg(name, ',' ORDER BY name) FROM source WHERE synced_at IS NOT NULL"
+    async with (
+        running(
+            playground, database_url, tmp_path, answers=Scripted(database),
+            embedders=(HashingEmbedder(),),
+        ),
+        queue.open_async(),
+    ):  # fmt: skip
+        await jobs.defer_reindex(queue)
+        await _until(database, synced, "nightly")
+        await jobs.defer_reindex(queue, source="own")
+        await _until(database, synced, "nightly,own")
+
+
+async def _until(database: Database, statement: str, value: str) -> None:
+    async with asyncio.timeout(40):
+        while await one(database, statement) != value:
+            await asyncio.sleep(0.1)

@@ -187,3 +187,12 @@ def test_older_blocks_show_the_same_words() -> None:
     assert plain[0]["text"]["text"] == "Use ∗stars∗ &amp; file_name_x. [1]\n\n• one"
     assert [block["type"] for block in plain] == ["section", "section", "actions"]
     assert [element["value"] for element in plain[-1]["elements"]] == [f"{ID}:1", f"{ID}:-1"]
+
+
+def test_in_an_arabic_answer_a_citation_does_not_join_the_latin_word_before_it() -> None:
+    body = Body()
+    body.add(Sentence("لك أيام من الإجازة وفق سياسة HaldenLink (2024).", (1,)))
+    body.add(Sentence("HaldenLink تحسب الأيام.", (2,)))
+    first, second = body.markdown.split(" [1] ")
+    assert first == f"لك أيام من الإجازة وفق سياسة HaldenLink (2024).{RLM}"
+    assert second == f"{RLM}HaldenLink تحسب الأيام. [2]"
