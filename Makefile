@@ -22,9 +22,13 @@ demo: $(VENV)/.runs ## the bot, the sample knowledge and a local Slack; prints t
 
 test: $(VENV)/.develops ## the whole test suite
 	@./.ci/browser
-	@if command -v chromium >/dev/null; then $(PYTEST); else \
-		echo 'There is no Chromium, so the tests in a real browser are left out (apt-get install chromium).'; \
-		$(PYTEST) -m 'not browser'; fi
+	@./.ci/tesseract
+	@left_out=; \
+	if ! command -v chromium >/dev/null; then left_out='not browser'; \
+		echo 'There is no Chromium, so the tests in a real browser are left out (apt-get install chromium).'; fi; \
+	if ! command -v tesseract >/dev/null; then left_out="$${left_out:+$$left_out and }not ocr"; \
+		echo 'There is no Tesseract, so the tests of text recognition are left out (apt-get install tesseract-ocr tesseract-ocr-deu).'; fi; \
+	$(PYTEST) -m "$$left_out"
 
 check: $(VENV)/.develops ## format, lint, types, imports
 	@$(BIN)/ruff format --check .

@@ -193,6 +193,7 @@ async def _index(
             models,
             width_tokens=settings.chunk_width_tokens,
             summarise=summarise,
+            ocr_languages=settings.ocr_languages,
             progress=progress,
         )
     except SourceBusyError:

@@ -52,6 +52,7 @@ async def sync(
     *,
     width_tokens: int,
     summarise: Summarise | None = None,
+    ocr_languages: str = "eng",
     progress: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Bring the index in step with `source`. What has not changed is not touched.
@@ -71,7 +72,16 @@ async def sync(
     try:
         async with _locked(database, registered) as connection:
             documents = Documents(connection, registered.id)
-            run = _Run(registered, source, documents, embedders, width_tokens, tally, summarise)
+            run = _Run(
+                registered,
+                source,
+                documents,
+                embedders,
+                width_tokens,
+                ocr_languages,
+                tally,
+                summarise,
+            )
             await run.whole()
     except (DBAPIError, psycopg.Error, OSError) as error:
         raise _stopped(error) from error
@@ -96,6 +106,7 @@ async def update(
     embedders: Embedders,
     *,
     width_tokens: int,
+    ocr_languages: str = "eng",
 ) -> Report:
     """Bring single documents in step, while a sync of their source may be running.
 
@@ -109,7 +120,7 @@ async def update(
         async with database.indexer.connect() as connection:
             documents = Documents(connection, registered.id)
             told = _Told(registered.kind, registered.location, changes)
-            run = _Run(registered, told, documents, embedders, width_tokens, tally)
+            run = _Run(registered, told, documents, embedders, width_tokens, ocr_languages, tally)
             await run.single()
             await connection.invalidate()  # its temporary tables go with it
     except (DBAPIError, psycopg.Error, OSError) as error:
@@ -196,6 +207,7 @@ class _Run:
     documents: Documents
     embedders: Embedders
     width_tokens: int
+    ocr_languages: str
     tally: Tally
     summarise: Summarise | None = None
     models: dict[str, int] = field(default_factory=dict)
@@ -206,7 +218,7 @@ class _Run:
             [(embedder.name, embedder.dimensions) for embedder, _ in self.embedders]
         )
         place = await self.documents.place()
-        cursor = place.cursor if place.recipe == self._recipe() else None
+        cursor = place.cursor if place.recipe == self._place_recipe() else None
         # Of a telling from the beginning over documents that are there, only the end knows which
         # of them are gone: a run that went on from its middle would never learn it.
         resumable = cursor is not None or not await self.documents.count()
@@ -232,8 +244,12 @@ class _Run:
         written = " written" if self.summarise else ""
         return f"{parsing.VERSION} {chunking.VERSION} {self.width_tokens} {room}{written}"
 
+    def _place_recipe(self) -> str:
+        """All that decides whether a run may go on from a place: scans are read with OCR or not."""
+        return "\n".join((self._recipe(), *parsing.ocr_recipe(self.ocr_languages)))
+
     async def _stages(self, telling: Telling, *, resumable: bool, notes: bool = True) -> None:
-        recipe, flight, principals = self._recipe(), Flight(), self.registered.principals
+        flight, principals = Flight(), self.registered.principals
         failures = Failures(
             self.registered.name,
             frozenset(principals),
@@ -247,11 +263,16 @@ class _Run:
             location=self.source.location,
             embedders=self.embedders,
             width_tokens=self.width_tokens,
-            recipe=recipe,
             summarise=self.summarise,
+            ocr_languages=self.ocr_languages,
+            recipe=self._recipe(),
         )
         writer = Writer(
-            *shared, recipe=recipe, resumable=resumable, unread=reader.unread, notes=notes
+            *shared,
+            recipe=self._place_recipe(),
+            resumable=resumable,
+            unread=reader.unread,
+            notes=notes,
         )
         read, embedded = Queue(_WAITING_DOCUMENTS), Queue(_WAITING_DOCUMENTS)
         try:

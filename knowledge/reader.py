@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from knowledge.cutting import Embedders, cut_document
 from knowledge.documents import Documents, StoredDocument
 from knowledge.errors import EmptyDocumentError, ParsingError, SourceError
 from knowledge.failures import Failures
-from knowledge.parsing import ParsedDocument
+from knowledge.parsing import ParsedDocument, may_hold_pictures, ocr_recipe
 from knowledge.parsing.document import title_of_name
 from knowledge.parsing.process import ParserProcess
 from knowledge.report import Tally
@@ -17,6 +18,8 @@ from knowledge.sources import Skipped, SourceDocument
 from knowledge.summariser import Summarise
 from knowledge.telling import Named, Telling
 from knowledge.work import Broken, Flight, Gone, Mark, Queue, Work
+
+logger = logging.getLogger(__name__)
 
 
 class Reader:
@@ -32,6 +35,7 @@ class Reader:
         location: str,
         embedders: Embedders,
         width_tokens: int,
+        ocr_languages: str,
         recipe: str,
         summarise: Summarise | None,
     ) -> None:
@@ -39,7 +43,8 @@ class Reader:
         self._flight, self._embedders, self._width_tokens = flight, embedders, width_tokens
         self._location, self._recipe = location, recipe
         self._summarise = summarise
-        self._parser = ParserProcess()
+        self._ocr_recipe = ocr_recipe(ocr_languages)
+        self._parser = ParserProcess(ocr_languages=ocr_languages)
         self._anything = False
         self.unread: list[str] = []
         """What could not be looked into: nothing under these keys is taken for removed."""
@@ -121,6 +126,12 @@ class Reader:
         if raw is None:
             raw = await origin.load()
         parsed = titled(await self._parser.parse(raw, origin.key, origin.media_type), origin)
+        if parsed.note:
+            logger.warning(
+                "A document was read in part: %s",
+                parsed.note,
+                extra={"action": "document_read_in_part", "key": origin.key},
+            )
         cut = await asyncio.to_thread(cut_document, parsed, self._embedders, self._width_tokens)
         if self._summarise:
             cut = replace(cut, summary=await self._summarise(parsed, cut.language))
@@ -138,6 +149,7 @@ class Reader:
         parts = [
             origin.fingerprint or hashlib.sha256(raw or b"").hexdigest(),
             *self._recipe.split("\n"),
+            *(self._ocr_recipe if may_hold_pictures(origin.media_type) else ()),
             origin.media_type,
             origin.title or "",
             origin.url or "",

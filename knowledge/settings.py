@@ -200,6 +200,12 @@ class KnowledgeSettings(Section):
         description="What a document is about: extract takes its first sentences, write asks the "
         "chat model once for each changed document.",
     )
+    ocr_languages: str = Field(
+        default="eng",
+        pattern=r"^[A-Za-z_]+([+, ]+[A-Za-z_]+)*$",
+        description="Languages of scans and pictures, as Tesseract names them: eng+deu; auto: all "
+        "whose packs are installed.",
+    )
     prompt_width_tokens: int = Field(
         default=400,
         ge=200,

@@ -21,6 +21,8 @@ class ParsedDocument:
     pages: tuple[Page, ...]
     url: str | None = None
     """The document's own word about its address; may be relative."""
+    note: str | None = None
+    """What could not be read of it, in words."""
 
 
 def title_of_name(name: str) -> str:

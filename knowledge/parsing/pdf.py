@@ -4,56 +4,44 @@ import ctypes
 import io
 import re
 import statistics
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
-from knowledge.errors import ParsingError
+from knowledge.errors import EmptyDocumentError, ParsingError
+from knowledge.parsing import ocr as recognition
 from knowledge.parsing.characters import visible
 from knowledge.parsing.document import (
     Page,
     ParsedDocument,
-    escape_markdown,
     table_markdown,
     title_of_name,
 )
+from knowledge.parsing.layout import (
+    Body,
+    Line,
+    Placed,
+    body_of,
+    largest_heading,
+    lines_markdown,
+    without_running_heads,
+)
+from knowledge.parsing.ocr import Ocr
 
 _JUNK_TITLE = re.compile(r"^$|^(microsoft|untitled|slide 1|document\d*$)|\.\w{3,4}$", re.IGNORECASE)
-_BULLET = re.compile(r"^\s*([•·‣◦▪●■–*-]|\d{1,3}[.)]|[a-z][.)])\s+")
-_HEADING_RATIO = 1.12  # of the body's size; books set sub-headings at 1.15 and more
-_MARGIN_POINTS = 45  # a head of two lines is no deeper
 _RULES = 4  # drawn paths on a page that may hold a table; finding tables takes 0.1 s a page
+_MOST_SCANNED_PAGES = 500  # at one to three seconds each
+_STAMP = 60  # letters; a scan may carry a line of text, such as the scanner's name or a number
+_RENDERED_PIXELS = 30_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of a page, in points from the page's lower left corner."""
+def parse_pdf(raw: bytes, name: str, ocr: Ocr | None = None) -> ParsedDocument:
+    """A PDF with its page numbers; `ocr` reads the pages that are pictures.
 
-    text: str
-    size: float
-    bold: bool
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """What is usual in a document: the size of its text, and the distance of lines."""
-
-    size: float
-    bold: bool
-    spacing: float
-    levels: dict[float, int]  # heading sizes, largest first
-
-
-def parse_pdf(raw: bytes, name: str) -> ParsedDocument:
-    """A PDF with its page numbers. Raises ParsingError for encrypted, broken and scanned ones."""
+    Raises ParsingError: it is encrypted or broken, or nothing but pictures, and there is no `ocr`.
+    """
     try:
         document = pypdfium2.PdfDocument(raw)
     except pypdfium2.PdfiumError as error:
@@ -62,23 +50,86 @@ def parse_pdf(raw: bytes, name: str) -> ParsedDocument:
         raise ParsingError(f"{name} is a broken PDF: export it again.") from error
     try:
         pages = [_lines(document[number]) for number in range(len(document))]
-        if not any(pages):
-            raise ParsingError(
-                f"{name} holds no text, only pictures: run text recognition (OCR) on it."
-            )
-        ruled = {n for n in range(len(document)) if _paths(document[n]) >= _RULES}
+        scans = [n for n, lines in enumerate(pages) if _is_scan(document[n], lines)]
+        note = _recognise(document, name, pages, scans, ocr)
+        numbers = set(range(len(document))).difference(scans)
+        ruled = {n for n in numbers if _paths(document[n]) >= _RULES}
         meta = str(document.get_metadata_value("Title") or "").strip()
     finally:
         document.close()
-    without = _without_running_heads(pages)
+    without = without_running_heads(pages)
     pages = without if any(without) else pages
-    body = _body(pages)
+    bodies = _bodies(pages, scans)
     tables = _tables(raw, ruled)
-    markdown = [_markdown(lines, body, tables.get(n, [])) for n, lines in enumerate(pages)]
-    title = meta if not _JUNK_TITLE.search(meta) else _largest(pages, body) or title_of_name(name)
+    markdown = [
+        lines_markdown(lines, bodies[n], tables.get(n, ())) if lines else ""
+        for n, lines in enumerate(pages)
+    ]
+    first = next(n for n, lines in enumerate(pages) if lines)
+    largest = largest_heading([pages[first]], bodies[first])
+    title = meta if not _JUNK_TITLE.search(meta) else largest or title_of_name(name)
     return ParsedDocument(
-        title, tuple(Page(number, text) for number, text in enumerate(markdown, start=1))
+        title,
+        tuple(Page(number, text) for number, text in enumerate(markdown, start=1)),
+        note=note,
     )
+
+
+def _bodies(pages: Sequence[Sequence[Line]], scans: Sequence[int]) -> dict[int, Body]:
+    """What is usual on each page: on scans, letters are measured in another way."""
+    found: dict[int, Body] = {}
+    for numbers in (set(range(len(pages))).difference(scans), set(scans)):
+        chosen = [pages[number] for number in sorted(numbers)]
+        if any(chosen):
+            found |= dict.fromkeys(numbers, body_of(chosen))
+    return found
+
+
+def _is_scan(page: pypdfium2.PdfPage, lines: Sequence[Line]) -> bool:
+    """Whether a page is a picture of text: one without letters, or a large one with a stamp."""
+    letters = sum(len(line.text) for line in lines)
+    if letters == 0:
+        return any(page.get_objects(max_depth=2))
+    if letters > _STAMP:
+        return False
+    whole = page.get_width() * page.get_height()
+    pictures = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=2)
+    boxes = [picture.get_bounds() for picture in pictures]
+    return any((box[2] - box[0]) * (box[3] - box[1]) > whole / 2 for box in boxes)
+
+
+def _recognise(
+    document: pypdfium2.PdfDocument,
+    name: str,
+    pages: list[list[Line]],
+    scans: Sequence[int],
+    ocr: Ocr | None,
+) -> str | None:
+    """Put what is recognised in the place of each scan's lines; say what was not read."""
+    if ocr is not None:
+        for number in scans[:_MOST_SCANNED_PAGES]:
+            pages[number] = _recognised(document[number], name, ocr)
+        scans = scans[_MOST_SCANNED_PAGES:]
+    elif scans and not any(lines for n, lines in enumerate(pages) if n not in scans):
+        raise recognition.how_to_install(name)
+    if not any(pages):
+        raise EmptyDocumentError(f"{name} holds no text, and no picture of text that is readable.")
+    if not scans:
+        return None
+    why = "there are too many" if ocr else "text recognition is not installed"
+    return f"{len(scans)} of its {len(pages)} pages are pictures and were not read: {why}."
+
+
+def _recognised(page: pypdfium2.PdfPage, name: str, ocr: Ocr) -> list[Line]:
+    inches = page.get_width() * page.get_height() / 72**2
+    dpi = min(recognition.DPI, (_RENDERED_PIXELS / max(inches, 0.01)) ** 0.5)
+    bitmap = page.render(scale=dpi / 72, grayscale=True)
+    try:
+        lines = ocr.lines(bitmap.to_pil(), name, dpi)
+    finally:
+        bitmap.close()
+    height = page.get_height()
+    return [replace(line, bottom=line.bottom + height, top=line.top + height) for line in lines]
 
 
 def _paths(page: pypdfium2.PdfPage) -> int:
@@ -129,90 +180,14 @@ def _line(
     ]
 
 
-def _body(pages: Sequence[Sequence[Line]]) -> _Body:
-    """The commonest size by letters; the sizes clearly above it are headings."""
-    letters: Counter[tuple[float, bool]] = Counter()
-    gaps: list[float] = []
-    for lines in pages:
-        for line in lines:
-            letters[(line.size, line.bold)] += len(line.text)
-        gaps += [a.bottom - b.bottom for a, b in pairwise(lines)]
-    size, bold = letters.most_common(1)[0][0]
-    close = [gap for gap in gaps if 0.5 * size < gap < 2.5 * size]
-    larger = sorted({s for s, _ in letters if s > size * _HEADING_RATIO}, reverse=True)
-    return _Body(
-        size=size,
-        bold=bold,
-        spacing=statistics.median(close) if close else size * 1.2,
-        levels={
-            s: min(level, 5) for level, group in enumerate(_apart(larger), start=1) for s in group
-        },
-    )
-
-
-def _apart(sizes: list[float]) -> list[list[float]]:
-    """Sizes in groups: those that differ by less than a twentieth are one."""
-    groups: list[list[float]] = []
-    for size in sizes:
-        if groups and groups[-1][0] - size < groups[-1][0] / 20:
-            groups[-1].append(size)
-        else:
-            groups.append([size])
-    return groups
-
-
-def _without_running_heads(pages: list[list[Line]]) -> list[list[Line]]:
-    """Drop first and last lines that come back on most pages, whatever number they carry."""
-    if len(pages) < 3:
-        return pages
-    heights = [line.bottom for lines in pages for line in lines]
-    inner = (min(heights) + _MARGIN_POINTS, max(heights) - _MARGIN_POINTS)
-    seen: Counter[tuple[str, int]] = Counter()
-    for lines in pages:
-        seen.update({_place(line) for line in _edge(lines, inner)})
-    often = {place for place, times in seen.items() if times >= max(3, len(pages) // 2)}
-    return [
-        [line for line in lines if line not in _edge(lines, inner) or _place(line) not in often]
-        for lines in pages
-    ]
-
-
-def _edge(lines: Sequence[Line], inner: tuple[float, float]) -> list[Line]:
-    """A page's first and last two lines, where they stand as low or high as any in the document."""
-    ordered = sorted(lines, key=lambda line: -line.bottom)
-    return [
-        *(line for line in ordered[:2] if line.bottom > inner[1]),
-        *(line for line in ordered[-2:] if line.bottom < inner[0]),
-    ]
-
-
-def _place(line: Line) -> tuple[str, int]:
-    return re.sub(r"\d+", "0", line.text), round(line.bottom / 4)
-
-
-def _largest(pages: list[list[Line]], body: _Body) -> str:
-    """The first page's largest heading, as a title."""
-    first = [line for line in next(filter(None, pages), []) if line.size in body.levels]
-    if not first:
-        return ""
-    top = body.levels[max(line.size for line in first)]
-    start = next(i for i, line in enumerate(first) if body.levels[line.size] == top)
-    words = [first[start].text]
-    for before, line in pairwise(first[start:]):
-        if body.levels[line.size] != top or before.bottom - line.bottom > 2 * line.size:
-            break
-        words.append(line.text)
-    return " ".join(words)
-
-
-def _tables(raw: bytes, ruled: set[int]) -> dict[int, list[tuple[float, float, str]]]:
+def _tables(raw: bytes, ruled: set[int]) -> dict[int, list[Placed]]:
     """Of each ruled page its tables: (top, bottom, Markdown), in points from the lower edge."""
     if not ruled:
         return {}
     import pdfplumber
     from pdfminer.pdfexceptions import PDFException
 
-    found: dict[int, list[tuple[float, float, str]]] = {}
+    found: dict[int, list[Placed]] = {}
     try:
         with pdfplumber.open(io.BytesIO(raw)) as document:
             for number in sorted(ruled):
@@ -227,69 +202,3 @@ def _tables(raw: bytes, ruled: set[int]) -> dict[int, list[tuple[float, float, s
     except (PDFException, ValueError, TypeError, KeyError):
         return found  # the lines are there all the same, only not as a table
     return found
-
-
-def _markdown(lines: list[Line], body: _Body, tables: list[tuple[float, float, str]]) -> str:
-    parts: list[str] = []
-    paragraph: list[Line] = []
-    waiting = list(tables)
-    for line in lines:
-        table = next(
-            (t for t in tables if t[1] - 2 <= (line.bottom + line.top) / 2 <= t[0] + 2), None
-        )
-        new = table is not None or (paragraph and _begins(paragraph[-1], line, body))
-        if paragraph and new:
-            parts.append(_paragraph(paragraph, body))
-            paragraph = []
-        if table is None:
-            paragraph.append(line)
-        elif table in waiting:
-            waiting.remove(table)
-            parts.append(table[2])
-    if paragraph:
-        parts.append(_paragraph(paragraph, body))
-    return "\n\n".join(parts)
-
-
-def _level(line: Line, body: _Body) -> int:
-    """The heading level of a line, 0 for text."""
-    if len(line.text) > 160 or not any(c.isalpha() for c in line.text):
-        return 0
-    if line.size in body.levels:
-        return body.levels[line.size]
-    plain_end = not line.text.endswith((".", ",", ";", ":", "!", "?"))
-    if line.bold and not body.bold and len(line.text) < 80 and plain_end and line.size >= body.size:
-        return 6 if not _BULLET.match(line.text) or line.text[0].isdigit() else 0
-    return 0
-
-
-def _begins(before: Line, line: Line, body: _Body) -> bool:
-    """Whether `line` begins a paragraph."""
-    levels = _level(before, body), _level(line, body)
-    gap = before.bottom - line.bottom
-    if levels[0] or levels[1]:
-        return levels[0] != levels[1] or gap > 1.6 * max(line.size, before.size)
-    return bool(_BULLET.match(line.text)) or gap > 1.35 * body.spacing or gap < -body.size
-
-
-def _paragraph(lines: list[Line], body: _Body) -> str:
-    text = "".join(_joined(lines))
-    level = _level(lines[0], body)
-    if level:
-        return f"{'#' * level} {escape_markdown(text)}"
-    bullet = _BULLET.match(text)
-    if bullet:
-        sign = bullet[1] if bullet[1][0].isdigit() else "-"
-        return f"{sign} {escape_markdown(text[bullet.end() :])}"
-    return escape_markdown(text)
-
-
-def _joined(lines: list[Line]) -> Iterator[str]:
-    """The lines' texts; a word that was divided at a line's end is whole again."""
-    for line, after in zip(lines, [*lines[1:], None], strict=True):
-        if after is None:
-            yield line.text
-        elif re.search(r"[^\W\d_]-$", line.text) and after.text[:1].islower():
-            yield line.text[:-1]
-        else:
-            yield line.text + " "

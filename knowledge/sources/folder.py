@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from knowledge.errors import SourceError
+from knowledge.parsing.ocr import installed
 from knowledge.sources.kind import Kind, Options
 from knowledge.sources.source import Change, Checkpoint, Skipped, SourceDocument
 
@@ -30,6 +31,17 @@ MEDIA_TYPES = {
     ".txt": "text/plain",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+PICTURE_TYPES = {
+    ".bmp": "image/bmp",
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".webp": "image/webp",
+}
+"""Taken where the text in pictures can be recognised."""
 SUCCESSORS = {".doc": ".docx", ".odt": ".docx", ".ppt": ".pptx", ".rtf": ".docx", ".xls": ".xlsx"}
 JUNK = {"Thumbs.db", "desktop.ini", "node_modules", "__pycache__", "__MACOSX", "$RECYCLE.BIN"}
 LARGEST_BYTES = 50 * 2**20
@@ -43,6 +55,8 @@ class FolderSource:
     base_url: str | None = None
     """Where the same files are served; else a document's URL is its path within the folder."""
     largest_bytes: int = LARGEST_BYTES
+    pictures: bool = True
+    """Whether pictures are taken, where their text can be recognised."""
     kind: str = "folder"
 
     async def changes(self, cursor: dict[str, Any] | None) -> AsyncIterator[Change]:
@@ -81,9 +95,12 @@ class FolderSource:
 
     def _file(self, root: Path, path: Path) -> Change:
         key = path.relative_to(root).as_posix()
-        media_type = MEDIA_TYPES.get(path.suffix.lower())
+        suffix = path.suffix.lower()
+        media_type = MEDIA_TYPES.get(suffix) or PICTURE_TYPES.get(suffix)
         if media_type is None:
             return Skipped(key, _unknown_type(path))
+        if suffix in PICTURE_TYPES and (reason := self._why_no_picture()):
+            return Skipped(key, reason)
         try:
             found = path.stat()
         except OSError as error:
@@ -100,6 +117,16 @@ class FolderSource:
             base_url=self.base_url,
             modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
         )
+
+    def _why_no_picture(self) -> str | None:
+        if not self.pictures:
+            return "is a picture (pictures=no)"
+        if not installed():
+            return (
+                "is a picture, and text recognition is not installed "
+                "(apt-get install tesseract-ocr)"
+            )
+        return None
 
 
 def _load(path: Path) -> bytes:
@@ -134,12 +161,20 @@ def _open(location: str, options: Options) -> FolderSource:
     path = Path(location).expanduser()
     if not path.exists():
         raise SourceError(f"There is no file or folder {location}. Check the path.")
-    return FolderSource(str(path.resolve()), base_url=options.get("base_url"))
+    pictures = str(options.get("pictures", "yes"))
+    if pictures not in {"yes", "no"}:
+        raise SourceError(f"pictures is yes or no, not {pictures!r}.")
+    return FolderSource(
+        str(path.resolve()), base_url=options.get("base_url"), pictures=pictures == "yes"
+    )
 
 
 FOLDER = Kind(
     name="folder",
     location="a folder",
     open=_open,
-    options={"base_url": "URL under which the folder's files can be opened"},
+    options={
+        "base_url": "URL under which the folder's files can be opened",
+        "pictures": "yes (the default: where Tesseract is installed, their text is read) or no",
+    },
 )

@@ -201,7 +201,7 @@ async def test_files_that_cannot_be_read_are_named_and_stop_nothing(desk: Desk) 
     desk.write("empty.md", b"")
     desk.write("junk.txt", bytes(range(256)) * 8)
     desk.write("old.doc", b"\xd0\xcf\x11\xe0")
-    desk.write("photo.jpg", b"\xff\xd8")
+    desk.write("photo.heic", b"\xff\xd8")
     desk.write("redirect.md", "---\ntitle: Gone\n---\n")
     desk.write(".hidden/secret.md", "Not for the index.")
     report = await desk.sync()
@@ -214,7 +214,7 @@ async def test_files_that_cannot_be_read_are_named_and_stop_nothing(desk: Desk) 
     ]
     assert all(key in reason for key, reason in report.failed)
     skipped = dict(report.skipped)
-    assert skipped.keys() == {".hidden", "old.doc", "photo.jpg", "redirect.md"}
+    assert skipped.keys() == {".hidden", "old.doc", "photo.heic", "redirect.md"}
     assert ".docx" in skipped["old.doc"]
 
 

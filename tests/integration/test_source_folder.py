@@ -56,7 +56,7 @@ async def test_a_folder_skips_with_a_reason(
     (folder / ".git").mkdir()
     (folder / "node_modules").mkdir()
     (folder / "~$a.docx").write_text("lock")
-    (folder / "photo.jpg").write_bytes(b"")
+    (folder / "photo.heic").write_bytes(b"")
     (folder / "Makefile").write_text("all:")
     (folder / "old.xls").write_bytes(b"")
     (folder / "large.txt").write_bytes(bytes(2000))
@@ -76,7 +76,7 @@ async def test_a_folder_skips_with_a_reason(
         "loop": "own place",
         "node_modules": "not to be a document",
         "old.xls": ".xlsx",
-        "photo.jpg": "type",
+        "photo.heic": "type",
         "pipe.txt": "not a file",
         "~$a.docx": "hidden",
     }

@@ -3,12 +3,14 @@
 from datetime import date
 
 import pytest
+from PIL import Image
 
 from knowledge.errors import EmptyDocumentError, ParsingError
 from knowledge.parsing import Page, ParsedDocument, parse
 from knowledge.sources.folder import MEDIA_TYPES
 from knowledge.structure import Heading, Paragraph, Table, read_blocks
 from tests import documents
+from tests.scans import scanned_pdf
 
 
 def read(raw: bytes | str, name: str) -> ParsedDocument:
@@ -288,7 +290,7 @@ def test_invisible_characters_are_gone_and_needed_joiners_stay() -> None:
         (b"", "a.md", "a.md is empty"),
         (b"%PDF-1.7 nothing", "a.pdf", "a.pdf is a broken PDF"),
         (documents.pdf([[(11, 72, 700, "Secret.")]], encrypted=True), "a.pdf", "password"),
-        (documents.pdf([[]]), "scan.pdf", "OCR"),
+        (scanned_pdf(Image.new("L", (400, 400), 200)), "scan.pdf", "text recognition is not"),
         (b"PK\x03\x04 cut off", "a.docx", "a.docx is broken"),
         (b"PK\x05\x06" + bytes(18), "a.docx", "a.docx is a broken Word document"),
         (b"PK\x05\x06" + bytes(18), "a.pptx", "a.pptx is a broken presentation"),
