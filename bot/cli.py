@@ -33,11 +33,11 @@ from bot.terminal import (
     print_report,
     print_votes,
 )
-from knowledge.assemble import load_answerer, open_live_embedders
+from knowledge.assemble import load_answerer, load_search, open_live_embedders
 from knowledge.conversation import Answer, Question
 from knowledge.database import open_database
 from knowledge.errors import KnowledgeError, SettingsError
-from knowledge.search import Hit, Search
+from knowledge.search import Hit
 from knowledge.settings import KnowledgeSettings
 
 app = typer.Typer(
@@ -183,7 +183,8 @@ def search(
     async def find() -> list[Hit]:
         async with _database(settings) as database:
             embedders = await open_live_embedders(settings, database)
-            return await Search(database, embedders).search(question, _principals(reader), k=k)
+            search = await load_search(settings, database, embedders)
+            return await search.search(question, _principals(reader), k=k)
 
     hits = asyncio.run(find())
     if as_json:

@@ -16,7 +16,7 @@ from rich.table import Table
 from bot.console import Json, err, opened, out, print_json
 from bot.console import settings as load_settings
 from bot.sync import policy
-from knowledge.assemble import load_embedders
+from knowledge.assemble import load_embedders, load_second_look
 from knowledge.embedding import Embedder
 from knowledge.errors import EvaluationDataError
 from knowledge.evaluation.collection import Collection, read_collection
@@ -100,6 +100,7 @@ async def _retrieval(
                 weights=weights,
                 legs=legs,
                 media_type=media_type,
+                reranker=await load_second_look(settings),
                 indexing=lambda at: step("Indexing", at.documents_done, at.documents_total),
                 asking=lambda at: step("Asking", at.done, at.total),
             )

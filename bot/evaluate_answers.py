@@ -15,7 +15,12 @@ from bot.console import Json, opened, out, print_json
 from bot.console import settings as load_settings
 from bot.evaluate import Form, Step, TextForm, evaluate_app, remembering, steps
 from bot.sync import policy
-from knowledge.assemble import load_answerer, load_embedders, open_live_embedders
+from knowledge.assemble import (
+    load_answerer,
+    load_embedders,
+    load_search,
+    open_live_embedders,
+)
 from knowledge.calibration import Calibration, Calibrations
 from knowledge.database import Database
 from knowledge.embedding import Embedder
@@ -303,7 +308,7 @@ async def _asked(
 ) -> AsyncIterator[Search]:
     """The search that is asked: over your index, or over a corpus in a scratch schema."""
     if documents is None:
-        yield Search(database, embedders)
+        yield await load_search(settings, database, embedders)
         return
     async with indexed_corpus(
         database,
@@ -314,7 +319,7 @@ async def _asked(
         readers=readers_of,
         progress=lambda at: step("Indexing", at.documents_done, at.documents_total),
     ) as indexed:
-        yield Search(indexed.database, embedders)
+        yield await load_search(settings, indexed.database, embedders)
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from knowledge.embedding import Embedder, Recipe, ServerLimits, open_embedder
 from knowledge.generation import load_chat_model
 from knowledge.generation.chat import ChatModel
 from knowledge.live import LiveEmbedders, open_live
+from knowledge.rerank import Reranker, load_reranker
 from knowledge.search import Search
 from knowledge.settings import KnowledgeSettings
 from knowledge.summariser import Summariser
@@ -69,6 +70,20 @@ async def open_live_embedders(settings: KnowledgeSettings, database: Database) -
     )
 
 
+async def load_search(
+    settings: KnowledgeSettings, database: Database, embedders: Sequence[Embedder]
+) -> Search:
+    """A search as the settings say."""
+    return Search(database, embedders, reranker=await load_second_look(settings))
+
+
+async def load_second_look(settings: KnowledgeSettings) -> Reranker | None:
+    """The reranker, if the settings name one."""
+    if not settings.rerank_model:
+        return None
+    return await asyncio.to_thread(load_reranker, settings.rerank_model, settings.models_folder)
+
+
 async def load_summariser(settings: KnowledgeSettings) -> Summariser | None:
     """What writes the summaries of documents, if the settings want them written."""
     return Summariser(await _chat_model(settings)) if settings.summaries == "write" else None
@@ -91,7 +106,7 @@ async def load_answerer(
     """An answerer with the chat model of the settings."""
     chat_model = await _chat_model(settings)
     return Answerer(
-        Search(database, embedders),
+        await load_search(settings, database, embedders),
         chat_model,
         passages=settings.passages,
         prompt_width_tokens=settings.prompt_width_tokens,

@@ -10,7 +10,7 @@ of `Weights` are in docs/LOG.md.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from knowledge.embedding import Embedder
 from knowledge.languages import CONFIGURATIONS, ENGLISH, UNKNOWN, configuration, detect
 from knowledge.plan import STATEMENTS, Limits, Plan, VectorIndex, choose
 from knowledge.postings import split_text, storable
+from knowledge.rerank import CANDIDATES, Reranker
 
 logger = logging.getLogger(__name__)
 
@@ -134,13 +135,14 @@ class Search:
     """Search over one database.
 
     `embedders`: the last reads every language; one before it reads English only. A single one
-    serves all. None at all: search by words only.
+    serves all. None at all: search by words only. `reranker` looks at the best hits again.
     """
 
     database: Database
     embedders: Sequence[Embedder] = ()
     weights: Weights = field(default_factory=Weights)
     limits: Limits = field(default_factory=Limits)
+    reranker: Reranker | None = None
 
     async def search(
         self, question: str, asker_principals: frozenset[str], *, k: int = 10
@@ -166,8 +168,21 @@ class Search:
             return Results((), Signals(UNKNOWN, sum(languages.values()), {}, None, None, 0.0))
         asked = await self.prepare(question, languages)
         async with self.database.acting_as(asker_principals) as connection:
-            plan = await self.plan(connection, asked, k)
-            return await self.run(connection, asked, k, plan)
+            wide = max(k, CANDIDATES) if self.reranker else k
+            plan = await self.plan(connection, asked, wide)
+            results = await self.run(connection, asked, wide, plan)
+        return await self._reranked(question, results, k)
+
+    async def _reranked(self, question: str, results: Results, k: int) -> Results:
+        """The `k` best by the reranker, if there is one; it sees a passage under its headings."""
+        if self.reranker is None:
+            return results
+        near, far = results.hits[:CANDIDATES], results.hits[CANDIDATES:]
+        texts = [" > ".join([hit.title, *hit.heading_path]) + f"\n{hit.text}" for hit in near]
+        scores = await self.reranker.scores(question, texts)
+        ordered = [near[index] for index in np.argsort(-scores, kind="stable")]
+        ranked = [replace(hit, rank=n) for n, hit in enumerate([*ordered, *far][:k], 1)]
+        return replace(results, hits=tuple(ranked))
 
     async def prepare(self, question: str, languages: Mapping[str, int]) -> _Asked:
         """Detect the question's language, split it and embed it, all that needs no rights."""

@@ -195,6 +195,11 @@ class KnowledgeSettings(Section):
     chunk_width_tokens: int = Field(
         default=220, ge=32, le=4096, description="Longest chunk, in tokens of the embedder."
     )
+    rerank_model: str | None = Field(
+        default=None,
+        description="Cross-encoder that looks at the best hits again: a path or a hub name; "
+        "empty: none.",
+    )
     summaries: Literal["extract", "write"] = Field(
         default="extract",
         description="What a document is about: extract takes its first sentences, write asks the "

@@ -17,6 +17,7 @@ from knowledge.errors import EvaluationError
 from knowledge.evaluation.collection import Collection, Qrels
 from knowledge.evaluation.indexed import READERS, indexed_corpus
 from knowledge.index import Embedders, Progress
+from knowledge.rerank import Reranker
 from knowledge.search import Hit, Search, Weights
 
 CHUNKS = 100
@@ -79,6 +80,7 @@ async def evaluate_retrieval(
     weights: Weights | None = None,
     legs: frozenset[str] = LEGS,
     media_type: str = "text/plain",
+    reranker: Reranker | None = None,
     indexing: Callable[[Progress], None] | None = None,
     asking: Callable[[Asking], None] | None = None,
 ) -> RetrievalReport:
@@ -97,7 +99,7 @@ async def evaluate_retrieval(
         media_type=media_type,
         progress=indexing,
     ) as corpus:
-        search = Search(corpus.database, models, weights)
+        search = Search(corpus.database, models, weights, reranker=reranker)
         found = [each async for each in _ask(search, collection.questions, asking)]
     report = corpus.report
     return RetrievalReport(
@@ -113,6 +115,7 @@ async def evaluate_retrieval(
             "weights": asdict(weights),
             "chunk_width_tokens": width_tokens,
             "media_type": media_type,
+            "reranker": reranker.name if reranker else None,
         },
         found=tuple(found),
     )
