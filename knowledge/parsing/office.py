@@ -18,6 +18,8 @@ from knowledge.parsing.html import html_markdown
 
 _OLE = b"\xd0\xcf\x11\xe0"  # the container of encrypted and of old Office files
 _LARGEST_UNPACKED_BYTES = 500 * 2**20
+_LARGEST_PART_BYTES = 100 * 2**20  # of XML, which takes many times that once it is read
+_MOST_FILES = 20_000
 
 
 def parse_docx(raw: bytes, name: str) -> ParsedDocument:
@@ -62,11 +64,16 @@ def check_package(raw: bytes, name: str) -> None:
         )
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as package:
-            unpacked = sum(entry.file_size for entry in package.infolist())
+            files = package.infolist()
     except (zipfile.BadZipFile, ValueError) as error:
         raise ParsingError(f"{name} is broken (no whole zip file): save it again.") from error
-    if unpacked > _LARGEST_UNPACKED_BYTES:
+    # What a zip file says of its sizes is what Python unpacks at the most.
+    unpacked = sum(file.file_size for file in files)
+    part = max((f.file_size for f in files if f.filename.endswith((".xml", ".rels"))), default=0)
+    if unpacked > _LARGEST_UNPACKED_BYTES or part > _LARGEST_PART_BYTES:
         raise ParsingError(f"{name} unpacks to {unpacked // 2**20} MB: split it.")
+    if len(files) > _MOST_FILES:
+        raise ParsingError(f"{name} holds {len(files)} files: split it.")
 
 
 def _title(slide: Any) -> str:
