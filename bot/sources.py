@@ -11,7 +11,9 @@ from bot.console import Json, opened, out, print_json, settings
 from bot.kinds import ALL_KINDS
 from bot.settings import checked_cron
 from bot.sync import add_source
+from knowledge.sources import known_kind
 from knowledge.sources.kind import Kind
+from knowledge.sources.recognised import recognised
 from knowledge.sources.registered import RegisteredSource, registered_sources, remove_source
 
 sources_app = typer.Typer(help="What is indexed.", no_args_is_help=True)
@@ -43,8 +45,7 @@ def add(
     Example: lorewise sources add https://git.example.com/handbook.git --option branch=main
     """
     loaded, _ = settings()
-    options = _options(option or [])
-    cron = _cron(schedule)
+    kind, options = checked_addition(location, kind, option or [], schedule)
 
     async def name_it() -> str:
         async with opened(loaded) as database:
@@ -55,12 +56,28 @@ def add(
                 name=name,
                 principals=[part.strip() for part in readers.split(",") if part.strip()],
                 options=options,
-                schedule=cron,
+                schedule=schedule,
                 kinds=ALL_KINDS,
             )
             return added.name
 
     out.print(f"Added {asyncio.run(name_it())}. Index it with: lorewise index", markup=False)
+
+
+def checked_addition(
+    location: str, kind: str | None, pairs: Sequence[str], schedule: str
+) -> tuple[str, Mapping[str, str]]:
+    """The kind and the options that were typed; the place itself is not opened.
+
+    Raises:
+        SourceError: the kind cannot be told or has no such option.
+        typer.BadParameter: an option or the schedule is not written as it must be.
+    """
+    options = _options(pairs)
+    _check_cron(schedule)
+    kind = kind or recognised(location, ALL_KINDS)
+    known_kind(kind, ALL_KINDS).check(options)
+    return kind, options
 
 
 def _options(pairs: Sequence[str]) -> Mapping[str, str]:
@@ -70,9 +87,10 @@ def _options(pairs: Sequence[str]) -> Mapping[str, str]:
     return options
 
 
-def _cron(schedule: str) -> str:
+def _check_cron(schedule: str) -> None:
     try:
-        return checked_cron(schedule) if schedule else ""
+        if schedule:
+            checked_cron(schedule)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--schedule") from error
 

@@ -17,7 +17,7 @@ from knowledge.rebuild import Rebuilt, rebuild
 from knowledge.roster import drop_retired, indexing
 from knowledge.settings import KnowledgeSettings
 from knowledge.sources import KINDS, Kind, load_source
-from knowledge.sources.recognised import name_of, recognised, settled
+from knowledge.sources.recognised import PATHS, name_of, recognised, settled
 from knowledge.sources.registered import (
     RegisteredSource,
     note_failed_run,
@@ -68,7 +68,8 @@ async def add_source(
         SourceError: it cannot be opened like that, or the name is taken by another place.
     """
     kind = kind or recognised(location, kinds)
-    location = settled(location)
+    if kind in PATHS:
+        location = settled(location)
     await asyncio.to_thread(_try, kind, location, options or {}, kinds)
     return await register_source(
         database,

@@ -36,6 +36,7 @@ __all__ = [
     "Skipped",
     "Source",
     "SourceDocument",
+    "known_kind",
     "load_source",
 ]
 
@@ -69,6 +70,11 @@ def load_source(
     Raises:
         SourceError: the kind or an option is unknown, or there is nothing at the location.
     """
-    if kind not in kinds:
-        raise SourceError(f"There is no source kind {kind!r}. Known kinds: {', '.join(kinds)}.")
-    return kinds[kind].load(location, options or {})
+    return known_kind(kind, kinds).load(location, options or {})
+
+
+def known_kind(name: str, kinds: Mapping[str, Kind] = KINDS) -> Kind:
+    """The kind of a name. Raises SourceError: there is none."""
+    if name not in kinds:
+        raise SourceError(f"There is no source kind {name!r}. Known kinds: {', '.join(kinds)}.")
+    return kinds[name]

@@ -18,8 +18,11 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("confluence", r"https://[\w-]+\.atlassian\.net/wiki(/|$)"),
     ("notion", r"https://(www\.)?notion\.(so|com)(/|$)"),
     ("sharepoint", r"https://[\w-]+\.sharepoint\.com(/|$)"),
-    ("drive", r"https://drive\.google\.com(/|$)"),
+    ("google_drive", r"https://drive\.google\.com(/|$)"),
 )
+
+PATHS = frozenset({"folder", "git", "fsspec"})
+"""Kinds whose location may be a path; with others a folder of that name means nothing."""
 
 
 def recognised(location: str, kinds: Mapping[str, Kind]) -> str:

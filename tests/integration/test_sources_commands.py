@@ -133,7 +133,10 @@ def test_a_kind_is_told_from_a_location_only_where_it_is_certain(tmp_path: Path)
         "sftp://files.example.com/srv": "fsspec",
         "https://acme.atlassian.net/wiki/spaces/HR": "confluence",
         "https://www.notion.so/acme": "notion",
+        "https://acme.sharepoint.com/sites/HR": "sharepoint",
+        "https://drive.google.com/drive/folders/0AB": "google_drive",
     }
+    assert set(certain.values()) <= KINDS.keys() | {"fsspec"}
     kinds = dict.fromkeys({*certain.values(), "web"}, KINDS["folder"])
     assert {location: recognised(location, kinds) for location in certain} == certain
     for location in ("https://example.com/handbook", "postgresql://db/hr", "nowhere.md"):
