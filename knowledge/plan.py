@@ -117,6 +117,7 @@ def _statement(plan: Plan) -> TextClause:
     meaning = [STATEMENTS["exact_meaning"]]
     for index in plan.indexes:
         part = STATEMENTS["nearest_meaning"].replace("{model_id}", str(int(index.model_id)))
+        part = part.replace("{reach}", str(max(plan.depth, plan.limits.ef_search)))
         meaning.append(part.replace("{dimensions}", str(int(index.dimensions))))
     whole = STATEMENTS["search"].replace("{words}", words)
     whole = whole.replace("{meaning}", "\n    UNION ALL\n".join(meaning))

@@ -244,10 +244,13 @@ WHERE model.model_id <> ALL (CAST(:indexed AS int[]))
 SELECT model.number, model.weight, found.chunk_id, found.cosine,
        row_number() OVER (ORDER BY found.cosine DESC, found.chunk_id) AS rank
 FROM model CROSS JOIN LATERAL (
-    SELECT e.chunk_id, -(e.vector::halfvec({dimensions}) <#> model.vector::halfvec({dimensions})) AS cosine
+    -- The index forgets what it passed: more are taken from it than count, then the best of them.
+    SELECT * FROM (
+        SELECT e.chunk_id, -(e.vector::halfvec({dimensions}) <#> model.vector::halfvec({dimensions})) AS cosine
     FROM embedding e
     WHERE e.model_id = {model_id} AND (e.acl_id IN (SELECT unnest(acls) FROM reader)) IS TRUE
-    ORDER BY e.vector::halfvec({dimensions}) <#> model.vector::halfvec({dimensions}) LIMIT {depth}
+    ORDER BY e.vector::halfvec({dimensions}) <#> model.vector::halfvec({dimensions}) LIMIT {reach}
+    ) AS reached ORDER BY cosine DESC, chunk_id LIMIT {depth}
 ) AS found
 WHERE model.model_id = {model_id}
 

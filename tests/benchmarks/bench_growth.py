@@ -108,7 +108,7 @@ def with_truth(chunks: int, count: int) -> dict[str, Asked]:
 async def measure(database: Database, share: str, asked: Asked) -> Figures:
     """Everything of one reader at one size."""
     figures = Figures(asked.visible)
-    principals = frozenset({SHARES[share]})
+    principals = frozenset(SHARES[share])
     # A question whose words nothing has: its hits are the dense ranking.
     wordless = {f"zebra{n}": vector for n, vector in enumerate(asked.questions.values())}
     search = Search(database, [Given(asked.questions | wordless, MODEL)])

@@ -21,7 +21,13 @@ BLOCK_CHUNKS = 20_000
 ACLS = 1000
 TOKENS = 64  # drawn for a chunk; about 55 of them differ, as in real chunks of 150 words
 COMMON_WORDS, TOPIC_WORDS = 30_000, 500
-SHARES = {"0.1 %": "thousandth:7", "1 %": "hundredth:7", "10 %": "tenth:7", "100 %": "all"}
+SHARES = {
+    "0.1 %": ("thousandth:7",),
+    "1 %": ("hundredth:7",),
+    "10 %": ("tenth:7",),
+    "30 %": ("tenth:1", "tenth:4", "tenth:8"),
+    "100 %": ("all",),
+}
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -97,9 +103,10 @@ def blocks(chunks: int, begin: int = 0) -> Iterator[Block]:
 
 def sees(share: str, acls: Integers) -> NDArray[np.bool_]:
     """Which of the sets of readers (by their ids) have the reader of this share in them."""
-    kind, _, number = SHARES[share].partition(":")
-    every = {"all": 1, "tenth": 10, "hundredth": 100, "thousandth": 1000}[kind]
-    return np.asarray((acls - 1) % every == int(number or 0), np.bool_)
+    every = {"all": 1, "tenth": 10, "hundredth": 100, "thousandth": 1000}
+    parts = [principal.partition(":") for principal in SHARES[share]]
+    seen = [(acls - 1) % every[kind] == int(number or 0) for kind, _, number in parts]
+    return np.asarray(np.logical_or.reduce(seen), np.bool_)
 
 
 @dataclass(frozen=True)

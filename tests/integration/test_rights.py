@@ -2,7 +2,7 @@
 a planted document says stays data."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,11 @@ async def test_the_index_gives_k_visible_chunks_and_the_nearest_at_every_share(
         for n, place in enumerate(random.integers(0, CHUNKS, 8))
     }
     embedder = Given(asked, "grown")
-    for share, principal in SHARES.items():
+    for share, principals in SHARES.items():
         mine = first.ids[:CHUNKS][sees(share, first.acls[:CHUNKS])].tolist()
         found = 0
         for question in asked:
-            reader = frozenset({principal})
+            reader = frozenset(principals)
             exact = await Search(grown, [embedder]).search(question, reader)
             by_index = await Search(grown, [embedder], limits=BY_INDEX).search(question, reader)
             assert len(exact) == len(by_index) == min(10, len(mine))
@@ -73,8 +73,8 @@ async def test_a_search_reads_no_table_of_documents_from_end_to_end(
     embedder = Given({"what is w31x w4000x": block(0).vectors[0]}, "grown")
     for limits in (Limits(), BY_INDEX):
         search = Search(grown, [embedder], limits=limits)
-        for principal in SHARES.values():
-            shown = await _explained(grown, search, "what is w31x w4000x", principal)
+        for principals in SHARES.values():
+            shown = await _explained(grown, search, "what is w31x w4000x", principals)
             read = {
                 node.get("Relation Name")
                 for node in _nodes(shown)
@@ -84,9 +84,9 @@ async def test_a_search_reads_no_table_of_documents_from_end_to_end(
 
 
 async def _explained(
-    database: Database, search: Search, question: str, principal: str
+    database: Database, search: Search, question: str, principals: Iterable[str]
 ) -> dict[str, Any]:
-    async with database.acting_as({principal}) as connection:
+    async with database.acting_as(principals) as connection:
         asked = await search.prepare(question, {"en": CHUNKS})
         plan = await search.plan(connection, asked, 10)
         for name, value in plan.settings.items():
