@@ -29,7 +29,7 @@ from bot.commands import Commands
 from bot.conversation import Answers, Conversation
 from bot.events import Events
 from bot.feedback import Feedback, Reactions
-from bot.history.kind import KIND
+from bot.history.choice import KIND
 from bot.history.live import LiveHistory
 from bot.home import Home, Prompt
 from bot.http import Door, Listener

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.arrival import Identity
 from bot.history import Asked, Choice, slack_kind
-from bot.history.kind import KIND, LOCATION, OPTIONS
+from bot.history.choice import KIND, LOCATION, OPTIONS
 from bot.history.record import record_in
 from bot.settings import BotSettings
 from bot.slack import identify, make_client

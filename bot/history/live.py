@@ -8,8 +8,8 @@ asked of Slack.
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from bot.history.choice import KIND
 from bot.history.grouping import day_of
-from bot.history.kind import KIND
 from bot.history.source import SlackSource
 from bot.ledger import Ledger, Taken, borrowed
 from bot.statements import statements

@@ -3,8 +3,8 @@ happened since it read them."""
 
 from collections.abc import Mapping
 
+from bot.history.choice import KIND, Record
 from bot.history.grouping import is_day, times_of
-from bot.history.kind import KIND, Record
 from bot.ledger import borrowed
 from bot.statements import statements
 from knowledge.database import Database

@@ -14,6 +14,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.arrival import Identity
+from bot.history.choice import KIND, NO_RECORD, Asked, Choice, Record
 from bot.history.grouping import (
     Rules,
     day_of,
@@ -24,7 +25,6 @@ from bot.history.grouping import (
     state_of,
     times_of,
 )
-from bot.history.kind import KIND, NO_RECORD, Asked, Choice, Record
 from bot.history.names import Names
 from bot.history.reader import ChannelClosedError, Reader
 from bot.history.rendering import first_line, moment, page, users_of

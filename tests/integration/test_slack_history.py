@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.arrival import Identity
 from bot.history import SlackSource, reader, slack_kind
-from bot.history.kind import Record
+from bot.history.choice import Record
 from bot.history.source import DAY_SECONDS
 from bot.playground.limits import Limits
 from bot.playground.message import Message
