@@ -78,8 +78,11 @@ class SlackSource:
         whole = resumed or self._is_due(state, chosen)
         if whole and not resumed:
             state = State(state.options)
+        # Cut on its way, a later telling of everything begins anew: what has gone would be missed.
+        resumable = not whole or resumed or cursor is None
         async for change in self._tell(state, chosen, whole=whole):
-            yield change
+            if resumable or not isinstance(change, Checkpoint):
+                yield change
         state.before = {}
         if whole:  # a telling in two pieces doesn't know what vanished in the first: once more
             state.complete_at = None if resumed else self._now()

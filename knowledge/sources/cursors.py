@@ -1,14 +1,15 @@
 """The cursor of sources that list what has changed lately, and now and then everything.
 
 A vendor's "changed since" tells neither what was deleted nor whose rights changed, so a full
-listing finds these. It is done part by part (a space, a project), and a run that is cut goes on
-after the last part that was told whole.
+listing finds these. The first one is done part by part (a space, a project), and a run that is
+cut goes on after the last part that was told whole. A later one is done in one piece, or what has
+gone from its first parts would be missed.
 """
 
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,8 @@ class Listing:
 
     began: datetime
     options: str
+    first: bool = False
+    """Nothing was listed before, so nothing can have gone since."""
     since: datetime | None = None
     """Only what has changed since then; None: everything."""
     full_at: datetime | None = None
@@ -39,7 +42,7 @@ class Listing:
 
     def part_done(self, part: str) -> "Listing":
         """The same, with one part more told."""
-        return Listing(self.began, self.options, done=(*self.done, part))
+        return replace(self, done=(*self.done, part))
 
     def unfinished(self) -> dict[str, Any]:
         """The cursor from which a full listing goes on."""
@@ -78,13 +81,13 @@ def listing_after(
     """What to list after a cursor; everything where it is not one of these options'."""
     now = datetime.now(UTC)
     digest = digest_of(options)
-    everything = Listing(now, digest)
+    everything = Listing(now, digest, first=not cursor)
     if not cursor or cursor.get("version") != VERSION or cursor.get("options") != digest:
         return everything
     try:
         if cursor.get("done"):
             began = datetime.fromisoformat(cursor["began"])
-            return Listing(began, digest, done=tuple(map(str, cursor["done"])))
+            return Listing(began, digest, first=True, done=tuple(map(str, cursor["done"])))
         since = datetime.fromisoformat(cursor["since"])
         full_at = datetime.fromisoformat(cursor["full_at"])
     except (KeyError, TypeError, ValueError):
@@ -97,7 +100,7 @@ def listing_after(
 async def told_by_parts(
     listing: Listing, parts: Sequence[str], tell: Callable[[str], AsyncIterator[Change]]
 ) -> AsyncIterator[Change]:
-    """Everything, part by part, with a checkpoint after each."""
+    """Everything, part by part; the first time with a checkpoint after each."""
     now = listing
     for part in parts:
         if part in listing.done:
@@ -105,5 +108,6 @@ async def told_by_parts(
         async for change in tell(part):
             yield change
         now = now.part_done(part)
-        yield Checkpoint(now.unfinished(), complete=False)
+        if listing.first:
+            yield Checkpoint(now.unfinished(), complete=False)
     yield Checkpoint(listing.finished(), complete=not listing.resumed)

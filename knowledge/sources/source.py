@@ -8,6 +8,9 @@ A telling is what one call of `changes` yields, and it keeps these promises:
 - On the way there may be others, `Checkpoint(cursor, complete=False)`: all up to here was told, so
   a run that is cut may go on from that cursor. A telling that goes on in the middle of a listing
   has not told the whole source and is not complete.
+- A telling that begins anew although it was given a cursor (it is not accepted, or everything is
+  due) ends complete. It gives no checkpoint on its way from which only the rest would be told: of
+  what has gone since from its first part, no later telling would have to know.
 - What is gone is told as `Removed`, or the last checkpoint is `complete` and what this telling
   did not name is gone. A document whose key changes (it was moved) is one removed and one added.
 - What is not taken is told as `Skipped` with the reason, so that nothing is silently missing. What
@@ -101,7 +104,8 @@ class Source(Protocol):
     def changes(self, cursor: dict[str, Any] | None) -> AsyncIterator[Change]:
         """What has changed since `cursor` (None: everything): one telling, as described above.
 
-        A cursor that the place no longer accepts is no error: everything is told, complete.
+        A cursor that the place no longer accepts is no error: everything is told, complete and in
+        one piece.
         Raises SourceError when the source as a whole cannot be read.
         """
         ...

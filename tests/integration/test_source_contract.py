@@ -97,7 +97,7 @@ class ModelIndex:
             if isinstance(change, Checkpoint):
                 met += 1
                 self.cursor, complete = carried(change), change.complete
-                if met == checkpoints:
+                if met == checkpoints and not complete:
                     return met
                 continue
             await self._apply(change, named, unread)
@@ -204,6 +204,31 @@ async def test_a_cursor_that_is_not_accepted_tells_everything(world: World) -> N
     index = ModelIndex(cursor={"cursor of": "another version"})
     await index.follow(world.source())
     assert index.agrees([said(name) for name in NAMES])
+
+
+def unusable(cursor: dict[str, Any]) -> list[dict[str, Any]]:
+    """Cursors that a source has to refuse: of another version, other options, a lost place."""
+    names = cursor.keys() & {"version", "options", "for", "commit"}
+    return [{"cursor of": "another version"}, *({**cursor, name: "0" * 40} for name in names)]
+
+
+async def test_nothing_that_has_gone_is_missed_where_a_telling_that_begins_anew_is_cut(
+    world: World,
+) -> None:
+    cursor = last(await told(world.source())).cursor
+    if cursor is None:
+        pytest.skip("it has no cursors")
+    full = ModelIndex()
+    await full.follow(world.source())
+    await world.remove("alpha")
+    for refused in unusable(cursor):
+        for cut in range(1, 4):
+            index = ModelIndex(dict(full.texts), dict(full.fingerprints), refused)
+            met = await index.follow(world.source(), checkpoints=cut)
+            await index.follow(world.source())
+            assert index.agrees([said("beta"), said("gamma")]), (refused, cut, met)
+            if met < cut:
+                break
 
 
 async def test_a_fingerprint_changes_exactly_when_the_content_does(world: World) -> None:

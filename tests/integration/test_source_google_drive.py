@@ -187,7 +187,12 @@ async def test_shortcuts_lead_to_files_and_folders_elsewhere_once(server: Google
 async def test_an_incomplete_listing_removes_nothing(server: GoogleServer) -> None:
     server.put_file("1File", "a.md", b"A", permissions=ALL)
     server.incomplete = True
-    assert not (await told(source(server)))[1].complete
+    _, last = await told(source(server))
+    assert not last.complete
+    server.incomplete = False
+    changes, last = await told(source(server), last.cursor)
+    assert keys(changes) == ["1File"]
+    assert last.complete
 
 
 # what has changed

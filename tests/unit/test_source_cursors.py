@@ -1,11 +1,13 @@
 """When a source lists everything, and when only what was edited."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from knowledge.sources.cursors import OVERLAP, Listing, listing_after
+from knowledge.sources import Change, Checkpoint
+from knowledge.sources.cursors import OVERLAP, Listing, listing_after, told_by_parts
 
 OPTIONS = {"spaces": ("ENG",)}
 
@@ -50,6 +52,20 @@ def test_a_cut_listing_goes_on_and_the_one_after_it_is_full() -> None:
     assert resumed.done == ("A", "B")
     assert resumed.resumed
     assert after(resumed.finished()).since is None
+
+
+@pytest.mark.parametrize("cursor", [ended(hours_ago=30), {**ended(hours_ago=1), "version": 0}])
+async def test_only_the_first_full_listing_has_places_to_go_on_from(cursor: Any) -> None:
+    async def nothing(_part: str) -> AsyncIterator[Change]:
+        return
+        yield
+
+    async def checkpoints(listing: Listing) -> list[bool]:
+        told = told_by_parts(listing, ["A", "B"], nothing)
+        return [change.complete async for change in told if isinstance(change, Checkpoint)]
+
+    assert await checkpoints(after(None)) == [False, False, True]
+    assert await checkpoints(after(cursor)) == [True]
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,10 @@ class DriveSource:
             frozenset([*listing.shortcuts, *listing.shortcuts.values()]),
             await rights.seen_groups(),
         )
-        yield Checkpoint(self._cursor(past, token), complete=listing.complete)
+        # Without a cursor the next run lists everything: of folders that Google has left out now,
+        # the log would tell every file as gone.
+        cursor = self._cursor(past, token) if listing.complete else None
+        yield Checkpoint(cursor, complete=listing.complete)
 
     async def _log(
         self, api: GoogleApi, rights: Rights, root: Json, past: _Past

@@ -121,8 +121,10 @@ class Listing:
                 elif self._is_document(file):
                     yield file
             # A folder may be in any drive, and may hold shortcuts of its own.
-            async for file in Listing._walked(self._elsewhere()):
+            elsewhere = self._elsewhere()
+            async for file in Listing._walked(elsewhere):
                 yield file
+            self.complete = elsewhere.complete
 
     def _elsewhere(self) -> "Listing":
         """The same walk, not bound to the drive of the root."""

@@ -99,7 +99,8 @@ class _Run:
             items, links[drive] = gathered.pop(drive) if known else await self._delta(drive, None)
             async for change in self._files(drive, items):
                 yield change
-            yield Checkpoint(place.cursor(links, place.pages, ended=False), complete=False)
+            if place.resumable:
+                yield Checkpoint(place.cursor(links, place.pages, ended=False), complete=False)
         pages: list[str] = []
         async for change in self._pages():
             pages.append(change.key)

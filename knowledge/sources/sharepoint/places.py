@@ -16,6 +16,8 @@ class Place:
 
     options: str
     began: datetime
+    first: bool = False
+    """Nothing was told before, so nothing can have gone since."""
     drives: Mapping[str, str] = field(default_factory=dict)
     """The link that tells what has changed since, by drive."""
     pages: tuple[str, ...] = ()
@@ -27,6 +29,11 @@ class Place:
     def whole(self) -> bool:
         """Nothing was told: this run tells everything."""
         return not self.drives
+
+    @property
+    def resumable(self) -> bool:
+        """A run that goes on from the middle of this one misses nothing that has gone."""
+        return self.first or not self.whole
 
     def from_the_beginning(self) -> "Place":
         """Everything is to be told."""
@@ -52,7 +59,7 @@ def place_of(
 ) -> Place:
     """Where to go on; at the beginning where the cursor is another's or a full listing is due."""
     digest = digest_of(options)
-    beginning = Place(digest, datetime.now(UTC))
+    beginning = Place(digest, datetime.now(UTC), first=not cursor)
     if not cursor or cursor.get("version") != VERSION or cursor.get("options") != digest:
         return beginning
     try:
@@ -64,4 +71,4 @@ def place_of(
     due = full_at is None or full_due(full_at, beginning.began, full_hours)
     if due and cursor.get("ended"):
         return beginning
-    return Place(digest, beginning.began, drives, pages, full_at)
+    return Place(digest, beginning.began, drives=drives, pages=pages, full_at=full_at)
