@@ -104,7 +104,7 @@ async def test_reindex_runs_as_a_job_and_shows_its_progress_and_counts(
         page = f"# Page {number}\n\nPage {number} says how rule {number} works for everyone.\n"
         (folder / f"page{number}.md").write_text(page)
     for number in range(9):
-        (folder / f"photo{number}.jpg").write_bytes(b"")
+        (folder / f"song{number}.mp3").write_bytes(b"")
     await add_folder(database, str(folder))
     empty = tmp_path / "away"
     empty.mkdir()
@@ -123,12 +123,12 @@ async def test_reindex_runs_as_a_job_and_shows_its_progress_and_counts(
         "0 failed" in message.text
     )
     assert "away could not be read" in message.text
-    assert "9 skipped: is of a type that is not read (.jpg) (photo0" in message.text
+    assert "9 skipped: is of a type that is not read (.mp3) (song0" in message.text
     [file] = await playground.wait_for(
         lambda: [f for m in playground.messages(dm.id, message.ts) for f in m.files], 10
     )
     named = playground.workspace.files[file["id"]].content.decode()
-    assert all(f"photo{number}.jpg" in named for number in range(9))
+    assert all(f"song{number}.mp3" in named for number in range(9))
     shown = [a for name, a in playground.calls if name == "chat.update"]
     assert any("█" in str(arguments.get("text")) for arguments in shown)
     ours = [m for m in playground.messages(dm.id) if m.user == BOT and not m.is_reply]
