@@ -37,7 +37,7 @@ check: $(VENV)/.develops ## format, lint, types, imports
 	@$(BIN)/lint-imports
 
 bench: $(VENV)/.develops ## the figures that docs/benchmarks.md speaks of, measured here and now
-	@for bench in embedding index search growth bm25 generation answers acknowledgement; do \
+	@for bench in embedding index loads search growth bm25 generation answers acknowledgement; do \
 		echo; echo "== $$bench"; $(BIN)/python -m tests.benchmarks.bench_$$bench; done
 
 format: $(VENV)/.develops ## write the code the way `check` wants it

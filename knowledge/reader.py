@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from knowledge.cutting import Embedders, cut_document
 from knowledge.documents import Documents, StoredDocument
 from knowledge.errors import EmptyDocumentError, ParsingError, SourceError
 from knowledge.failures import Failures
+from knowledge.loads import Loads
 from knowledge.parsing import ParsedDocument, may_hold_pictures, ocr_recipe
 from knowledge.parsing.document import title_of_name
 from knowledge.parsing.process import ParserProcess
@@ -76,9 +77,24 @@ class Reader:
         await self._flight.wait(keys)
         named = [change.key for change in changes if isinstance(change, SourceDocument)]
         stored = await self._documents.stored(keys, named=named)
+        wanted = (
+            change
+            for change in changes
+            if isinstance(change, SourceDocument) and self._is_new(change, stored.get(change.key))
+        )
+        async with Loads(wanted) as loads:
+            await self._pass_on(changes, stored, loads, read)
+
+    async def _pass_on(
+        self,
+        changes: Sequence[Named],
+        stored: Mapping[str, StoredDocument],
+        loads: Loads,
+        read: Queue,
+    ) -> None:
         gone: list[str] = []
         for change in changes:
-            item = await self._one(change, stored.get(change.key))
+            item = await self._one(change, stored.get(change.key), loads)
             if item:
                 self._flight.begin(change.key)
             if isinstance(item, Gone):
@@ -92,10 +108,12 @@ class Reader:
         if gone:
             await read.put(Gone(tuple(gone)))
 
-    async def _one(self, change: Named, stored: StoredDocument | None) -> Work | Gone | None:
+    async def _one(
+        self, change: Named, stored: StoredDocument | None, loads: Loads
+    ) -> Work | Gone | None:
         if isinstance(change, SourceDocument):
             self._tally.seen()
-            return await self._document(change, stored)
+            return await self._document(change, stored, loads)
         if isinstance(change, Skipped):
             self._tally.skipped(change.key, change.reason)
             if change.unreadable:
@@ -104,10 +122,10 @@ class Reader:
         return Gone((change.key,)) if stored else None
 
     async def _document(
-        self, origin: SourceDocument, stored: StoredDocument | None
+        self, origin: SourceDocument, stored: StoredDocument | None, loads: Loads
     ) -> Work | Gone | None:
         try:
-            return await self._changed(origin, stored)
+            return await self._changed(origin, stored, loads)
         except EmptyDocumentError as error:
             self._tally.emptied(origin.key, str(error))
             return Gone((origin.key,)) if stored else None
@@ -115,16 +133,22 @@ class Reader:
             await self._failures.add(origin, stored, str(error))
             return None
 
-    async def _changed(self, origin: SourceDocument, stored: StoredDocument | None) -> Work | None:
+    def _is_new(self, origin: SourceDocument, stored: StoredDocument | None) -> bool:
+        """Whether its bytes are needed: it is not here, or may be another one than is here."""
+        if not (stored and origin.fingerprint):
+            return True
+        return stored.content_hash != self._hash(origin, b"")
+
+    async def _changed(
+        self, origin: SourceDocument, stored: StoredDocument | None, loads: Loads
+    ) -> Work | None:
         """The document cut into chunks, or None where the index has it already."""
         acl_id = await self._documents.acl(self._failures.readers(origin))
-        raw = None if origin.fingerprint and stored else await origin.load()
+        raw = await loads.take(origin) if self._is_new(origin, stored) else b""
         content_hash = await asyncio.to_thread(self._hash, origin, raw)
         if stored and stored.content_hash == content_hash:
             await self._unchanged(origin, stored, acl_id)
             return None
-        if raw is None:
-            raw = await origin.load()
         parsed = titled(await self._parser.parse(raw, origin.key, origin.media_type), origin)
         if parsed.note:
             logger.warning(
@@ -144,10 +168,10 @@ class Reader:
             await self._documents.change_readers(stored.id, acl_id)
             self._tally.changed(origin.key)
 
-    def _hash(self, origin: SourceDocument, raw: bytes | None) -> str:
+    def _hash(self, origin: SourceDocument, raw: bytes) -> str:
         """Changes with the bytes and with everything that decides what becomes of them."""
         parts = [
-            origin.fingerprint or hashlib.sha256(raw or b"").hexdigest(),
+            origin.fingerprint or hashlib.sha256(raw).hexdigest(),
             *self._recipe.split("\n"),
             *(self._ocr_recipe if may_hold_pictures(origin.media_type) else ()),
             origin.media_type,

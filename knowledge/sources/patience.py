@@ -82,6 +82,7 @@ class Vendor:
         self._tokens = float(self.patience.burst)
         self._counted_at = 0.0
         self._closed_until: datetime | None = None
+        self._rests_until = 0.0
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -102,6 +103,9 @@ class Vendor:
         """Wait until the next request may be sent. Raises SourceError: not before long."""
         if self._closed_until and self._closed_until > datetime.now(UTC):
             raise self._refused()
+        now = asyncio.get_running_loop().time()
+        if now < self._rests_until:
+            await asyncio.sleep(self._rests_until - now)
         if self.patience.requests_per_second is None:
             return
         async with self._turns:
@@ -121,6 +125,9 @@ class Vendor:
         if asked_seconds > self.patience.longest_wait_seconds:
             self._closed_until = datetime.now(UTC) + timedelta(seconds=asked_seconds)
             raise self._refused()
+        # What the vendor asks of one request holds for those beside it too.
+        rested = asyncio.get_running_loop().time() + asked_seconds
+        self._rests_until = max(self._rests_until, rested)
         own = self.patience.first_wait_seconds * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311
         await asyncio.sleep(max(asked_seconds, own))
 

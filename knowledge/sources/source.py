@@ -17,7 +17,8 @@ A telling is what one call of `changes` yields, and it keeps these promises:
   was taken before and is skipped now leaves the index, unless it is `unreadable`: then it stays.
 - A place that cannot be reached is a SourceError and never an empty telling; nor is a part of it
   that cannot be listed: that is `Skipped(..., unreadable=True)`.
-- Memory is bounded: a telling is a stream, `load` fetches the bytes when they are wanted.
+- Memory is bounded: a telling is a stream, `load` fetches the bytes when they are wanted. A few
+  documents are loaded at once, in the order in which they were told, and while the telling goes on.
 - Secrets stand in no `repr`, no error and no log.
 
 `tests/integration/test_source_contract.py` holds every kind to them.

@@ -1,5 +1,6 @@
 """What every vendor's API is asked with: pace, waits, a bounded number of tries."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,20 @@ async def test_retry_after_is_obeyed(server: Plain) -> None:
     async with Vendor("Acme", patience=QUICK).client() as client:
         assert (await client.get(f"{server.url}/x")).status_code == 200
     assert time.monotonic() - began >= 1.0
+
+
+async def test_what_a_vendor_asks_of_one_request_holds_for_those_beside_it(server: Plain) -> None:
+    server.faults += [Fault(429, headers={"Retry-After": "0.3"})]
+    vendor = Vendor("Acme", patience=QUICK)
+    began = time.monotonic()
+    async with vendor.client() as client:
+        first = asyncio.create_task(client.get(f"{server.url}/first"))
+        while not server.requests:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        await client.get(f"{server.url}/second")
+        assert time.monotonic() - began >= 0.3
+        await first
 
 
 async def test_too_long_a_wait_ends_the_run_with_the_time_and_asks_no_more(server: Plain) -> None:

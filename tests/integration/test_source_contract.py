@@ -1,5 +1,6 @@
 """What every source promises (knowledge/sources/source.py), on a small world of each kind."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -149,6 +150,13 @@ async def test_a_telling_ends_with_one_last_checkpoint(world: World) -> None:
         if isinstance(change, Checkpoint):  # a cut run must have somewhere to go on from
             assert not change.complete
             assert change.cursor is not None
+
+
+async def test_documents_are_loaded_at_the_same_time(world: World) -> None:
+    found = documents(await told(world.source()))
+    loaded = await asyncio.gather(*(document.load() for document in found))
+    for name in NAMES:
+        assert sum(said(name).encode() in raw for raw in loaded) == 1
 
 
 async def test_two_tellings_are_in_the_same_order(world: World) -> None:
