@@ -14,6 +14,7 @@ from knowledge.sources.confluence.rights import ConfluenceRights
 from knowledge.sources.confluence.site import BODIES_AT_ONCE, ConfluenceSite
 from knowledge.sources.confluence.storage import VERSION, account_ids, page_html
 from knowledge.sources.cursors import Listing, listing_after, told_by_parts
+from knowledge.sources.files import why_not_taken
 from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES
 from knowledge.sources.kind import Options
 from knowledge.sources.moments import moment_of
@@ -181,12 +182,7 @@ class _Run:
             return f"has the label {', '.join(sorted(labels))}"
         if content.get("type") != "attachment":
             return None
-        suffix = PurePosixPath(str(content.get("title") or "")).suffix.lower()
-        if suffix not in MEDIA_TYPES:
-            return f"is of a type that is not read ({suffix or 'no suffix'})"
-        if _size(content) > LARGEST_BYTES:
-            return f"is larger than {LARGEST_BYTES // 2**20} MB"
-        return None
+        return why_not_taken(PurePosixPath(str(content.get("title") or "")), _size(content))
 
     def _page(self, base: str, content: Json, readers: frozenset[str] | None) -> SourceDocument:
         key = str(content["id"])

@@ -11,6 +11,7 @@ from knowledge.sources.atlassian import Json, People, is_cloud
 from knowledge.sources.atlassian_api import atlassian_api
 from knowledge.sources.batches import Batches
 from knowledge.sources.cursors import Listing, listing_after, told_by_parts
+from knowledge.sources.files import why_not_taken
 from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES
 from knowledge.sources.jira.issue import VERSION, issue_html, title_of
 from knowledge.sources.jira.rights import JiraRights
@@ -179,14 +180,12 @@ class _Run:
         self, issue: Json, file: Json, readers: frozenset[str] | None
     ) -> SourceDocument | Skipped:
         key, name = _file_key(issue, file), str(file.get("filename") or "")
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix not in MEDIA_TYPES:
-            return Skipped(key, f"{name}: is of a type that is not read ({suffix or 'no suffix'})")
-        if int(file.get("size") or 0) > LARGEST_BYTES:
-            return Skipped(key, f"{name}: is larger than {LARGEST_BYTES // 2**20} MB")
+        reason = why_not_taken(PurePosixPath(name), int(file.get("size") or 0))
+        if reason:
+            return Skipped(key, f"{name}: {reason}")
         return SourceDocument(
             key=key,
-            media_type=MEDIA_TYPES[suffix],
+            media_type=MEDIA_TYPES[PurePosixPath(name).suffix.lower()],
             load=lambda: self.source.site.api.download(
                 self._content(file), largest_bytes=LARGEST_BYTES
             ),

@@ -8,7 +8,8 @@ from urllib.parse import quote, urlsplit
 
 from knowledge.errors import SourceError
 from knowledge.sources.batches import Batches
-from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES, SUCCESSORS
+from knowledge.sources.files import why_not_taken
+from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES
 from knowledge.sources.kind import Options
 from knowledge.sources.moments import moment_of
 from knowledge.sources.readers import NOBODY_RESOLVED, Granting, hours, listed, mapping_of, yes
@@ -266,14 +267,7 @@ def _why_not(item: Json) -> str | None:
         return "is a notebook, which is not read"
     if "file" not in item:
         return None
-    suffix = PurePosixPath(str(item.get("name") or "")).suffix.lower()
-    if suffix in SUCCESSORS:
-        return f"is of an old format: save it as {SUCCESSORS[suffix]}"
-    if suffix not in MEDIA_TYPES:
-        return f"is of a type that is not read ({suffix or 'no suffix'})"
-    if int(item.get("size") or 0) > LARGEST_BYTES:
-        return f"is larger than {LARGEST_BYTES // 2**20} MB"
-    return None
+    return why_not_taken(PurePosixPath(str(item.get("name") or "")), int(item.get("size") or 0))
 
 
 def open_library(location: str, options: Options) -> SharePointSource:
