@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from knowledge.errors import SourceError
-from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES, SUCCESSORS
+from knowledge.sources.files import why_not_taken
+from knowledge.sources.folder import MEDIA_TYPES
 from knowledge.sources.github.api import GitHub, Json, NotThereError
 from knowledge.sources.source import Removed, Skipped, SourceDocument
 
@@ -108,16 +109,11 @@ def _why_not(place: Place, path: str, item: Json) -> str | None:
 
 
 def _why_not_read(place: Place, path: str, size: int) -> str | None:
-    suffix = PurePosixPath(path).suffix.lower()
     if any(part.startswith(".") for part in PurePosixPath(path).parts):
         return "is hidden"
     if place.patterns and not any(fnmatchcase(path, pattern) for pattern in place.patterns):
         return "is left out by the option paths"
-    if suffix in SUCCESSORS:
-        return f"is of an old format: save it as {SUCCESSORS[suffix]}"
-    if suffix not in MEDIA_TYPES:
-        return f"is of a type that is not read ({suffix or 'no suffix'})"
-    return f"is larger than {LARGEST_BYTES // 2**20} MB" if size > LARGEST_BYTES else None
+    return why_not_taken(PurePosixPath(path), size)
 
 
 async def blob(api: GitHub, name: str, sha: str) -> bytes:
