@@ -6,6 +6,7 @@ from typing import Any
 from knowledge.errors import SourceError
 from knowledge.sources.confluence import CONFLUENCE
 from knowledge.sources.folder import FOLDER, FolderSource
+from knowledge.sources.fsspec import FSSPEC
 from knowledge.sources.git import GIT
 from knowledge.sources.github import GITHUB
 from knowledge.sources.google_drive import GOOGLE_DRIVE
@@ -46,6 +47,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         CONFLUENCE,
         FOLDER,
+        FSSPEC,
         GIT,
         GITHUB,
         GOOGLE_DRIVE,

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from knowledge.sources.folder import JUNK, LARGEST_BYTES, MEDIA_TYPES, SUCCESSORS
+from knowledge.sources.folder import (
+    JUNK,
+    LARGEST_BYTES,
+    MEDIA_TYPES,
+    PICTURE_TYPES,
+    SUCCESSORS,
+    why_no_picture,
+)
 
 
 def media_type_of(path: PurePosixPath) -> str | None:
@@ -11,9 +18,19 @@ def media_type_of(path: PurePosixPath) -> str | None:
     return MEDIA_TYPES.get(path.suffix.lower())
 
 
-def why_not_taken(path: PurePosixPath, size_bytes: int | None) -> str | None:
-    """Why a file is not taken, or None."""
-    if media_type_of(path) is None:
+def picture_type_of(path: PurePosixPath) -> str | None:
+    """The type of a picture, whose text may be recognised; None: it is none."""
+    return PICTURE_TYPES.get(path.suffix.lower())
+
+
+def why_not_taken(
+    path: PurePosixPath, size_bytes: int | None, *, pictures: bool | None = None
+) -> str | None:
+    """Why a file is not taken, or None. `pictures`: whether they are wanted, where they can be."""
+    if pictures is not None and picture_type_of(path):
+        if reason := why_no_picture(pictures):
+            return reason
+    elif media_type_of(path) is None:
         successor = SUCCESSORS.get(path.suffix.lower())
         if successor:
             return f"is of an old format: save it as {successor}"

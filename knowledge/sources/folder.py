@@ -99,7 +99,7 @@ class FolderSource:
         media_type = MEDIA_TYPES.get(suffix) or PICTURE_TYPES.get(suffix)
         if media_type is None:
             return Skipped(key, _unknown_type(path))
-        if suffix in PICTURE_TYPES and (reason := self._why_no_picture()):
+        if suffix in PICTURE_TYPES and (reason := why_no_picture(self.pictures)):
             return Skipped(key, reason)
         try:
             found = path.stat()
@@ -118,15 +118,22 @@ class FolderSource:
             modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
         )
 
-    def _why_no_picture(self) -> str | None:
-        if not self.pictures:
-            return "is a picture (pictures=no)"
-        if not installed():
-            return (
-                "is a picture, and text recognition is not installed "
-                "(apt-get install tesseract-ocr)"
-            )
-        return None
+
+def why_no_picture(wanted: bool) -> str | None:
+    """Why pictures are not taken, or None."""
+    if not wanted:
+        return "is a picture (pictures=no)"
+    if not installed():
+        return "is a picture, and text recognition is not installed (apt-get install tesseract-ocr)"
+    return None
+
+
+def pictures_wanted(options: Options) -> bool:
+    """The option `pictures`. Raises SourceError."""
+    pictures = str(options.get("pictures", "yes"))
+    if pictures not in {"yes", "no"}:
+        raise SourceError(f"pictures is yes or no, not {pictures!r}.")
+    return pictures == "yes"
 
 
 def _load(path: Path) -> bytes:
@@ -161,11 +168,10 @@ def _open(location: str, options: Options) -> FolderSource:
     path = Path(location).expanduser()
     if not path.exists():
         raise SourceError(f"There is no file or folder {location}. Check the path.")
-    pictures = str(options.get("pictures", "yes"))
-    if pictures not in {"yes", "no"}:
-        raise SourceError(f"pictures is yes or no, not {pictures!r}.")
     return FolderSource(
-        str(path.resolve()), base_url=options.get("base_url"), pictures=pictures == "yes"
+        str(path.resolve()),
+        base_url=options.get("base_url"),
+        pictures=pictures_wanted(options),
     )
 
 

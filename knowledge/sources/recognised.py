@@ -13,7 +13,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("git", r"(git|ssh|git\+ssh)://|[\w.-]+@[\w.-]+:(?!//)|https?://.+\.git/?$"),
     (
         "fsspec",
-        r"(s3|s3a|gs|gcs|abfs|abfss|az|adl|sftp|ssh2|ftp|memory|webhdfs|smb|zip|github\+zip)://",
+        r"(s3|s3a|gs|gcs|abfs|abfss|az|sftp|ftp|file|memory|zip|tar)://|(zip|tar)::",
     ),
     ("confluence", r"https://[\w-]+\.atlassian\.net/wiki(/|$)"),
     ("notion", r"https://(www\.)?notion\.(so|com)(/|$)"),

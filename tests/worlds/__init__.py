@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tests.worlds.confluence import ConfluenceDataCenterWorld, ConfluenceWorld
 from tests.worlds.folder import FolderWorld
+from tests.worlds.fsspec import ListingWorld, MemoryWorld, SftpWorld
 from tests.worlds.git import GitWorld
 from tests.worlds.github import GitHubWorld
 from tests.worlds.google_drive import GoogleDriveWorld
@@ -24,6 +25,9 @@ WORLDS: Mapping[str, type[World]] = {
     "confluence": ConfluenceWorld,
     "confluence-data-center": ConfluenceDataCenterWorld,
     "folder": FolderWorld,
+    "fsspec": MemoryWorld,
+    "fsspec-listing": ListingWorld,
+    "fsspec-sftp": SftpWorld,
     "git": GitWorld,
     "github": GitHubWorld,
     "google_drive": GoogleDriveWorld,
