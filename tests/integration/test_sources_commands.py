@@ -131,6 +131,7 @@ def test_a_kind_is_told_from_a_location_only_where_it_is_certain(tmp_path: Path)
         "ssh://git@git.example.com/hr/handbook": "git",
         "s3://bucket/handbook": "fsspec",
         "sftp://files.example.com/srv": "fsspec",
+        "zip::s3://bucket/rules.zip": "fsspec",
         "https://acme.atlassian.net/wiki/spaces/HR": "confluence",
         "https://www.notion.so/acme": "notion",
         "https://acme.sharepoint.com/sites/HR": "sharepoint",
