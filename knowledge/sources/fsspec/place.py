@@ -1,6 +1,7 @@
 """A place as fsspec sees it: every call in a thread, bounded in time, with errors in our words."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,6 +168,9 @@ def _status(error: Exception) -> int | None:
 
 def _is_passing(error: Exception, status: int | None) -> bool:
     if isinstance(error, OSError) and error.errno is None:  # paramiko's "Socket is closed"
+        return True
+    ssh = sys.modules.get("paramiko")  # loaded only where it is used
+    if ssh and isinstance(error, ssh.SSHException):  # "Server connection dropped", once connected
         return True
     return status in _BUSY or isinstance(error, ConnectionError | TimeoutError | EOFError)
 
