@@ -11,40 +11,16 @@ from typing import Any
 from urllib.parse import quote
 
 from knowledge.errors import SourceError
-from knowledge.parsing.ocr import installed
+from knowledge.sources.files import (
+    JUNK,
+    LARGEST_BYTES,
+    media_type_of,
+    picture_type_of,
+    pictures_wanted,
+    why_not_taken,
+)
 from knowledge.sources.kind import Kind, Options
 from knowledge.sources.source import Change, Checkpoint, Skipped, SourceDocument
-
-MEDIA_TYPES = {
-    ".csv": "text/csv",
-    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".htm": "text/html",
-    ".html": "text/html",
-    ".markdown": "text/markdown",
-    ".md": "text/markdown",
-    ".mdx": "text/markdown",
-    ".pdf": "application/pdf",
-    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    ".rst": "text/plain",
-    ".text": "text/plain",
-    ".tsv": "text/tab-separated-values",
-    ".txt": "text/plain",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-PICTURE_TYPES = {
-    ".bmp": "image/bmp",
-    ".gif": "image/gif",
-    ".jpeg": "image/jpeg",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".webp": "image/webp",
-}
-"""Taken where the text in pictures can be recognised."""
-SUCCESSORS = {".doc": ".docx", ".odt": ".docx", ".ppt": ".pptx", ".rtf": ".docx", ".xls": ".xlsx"}
-JUNK = {"Thumbs.db", "desktop.ini", "node_modules", "__pycache__", "__MACOSX", "$RECYCLE.BIN"}
-LARGEST_BYTES = 50 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +71,10 @@ class FolderSource:
 
     def _file(self, root: Path, path: Path) -> Change:
         key = path.relative_to(root).as_posix()
-        suffix = path.suffix.lower()
-        media_type = MEDIA_TYPES.get(suffix) or PICTURE_TYPES.get(suffix)
-        if media_type is None:
-            return Skipped(key, _unknown_type(path))
-        if suffix in PICTURE_TYPES and (reason := why_no_picture(self.pictures)):
-            return Skipped(key, reason)
+        media_type = media_type_of(path) or picture_type_of(path)
+        reason = why_not_taken(path, None, pictures=self.pictures)
+        if reason or media_type is None:
+            return Skipped(key, reason or "is of a type that is not read")
         try:
             found = path.stat()
         except OSError as error:
@@ -117,23 +91,6 @@ class FolderSource:
             base_url=self.base_url,
             modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
         )
-
-
-def why_no_picture(wanted: bool) -> str | None:
-    """Why pictures are not taken, or None."""
-    if not wanted:
-        return "is a picture (pictures=no)"
-    if not installed():
-        return "is a picture, and text recognition is not installed (apt-get install tesseract-ocr)"
-    return None
-
-
-def pictures_wanted(options: Options) -> bool:
-    """The option `pictures`. Raises SourceError."""
-    pictures = str(options.get("pictures", "yes"))
-    if pictures not in {"yes", "no"}:
-        raise SourceError(f"pictures is yes or no, not {pictures!r}.")
-    return pictures == "yes"
 
 
 def _load(path: Path) -> bytes:
@@ -155,13 +112,6 @@ def _why_not(root: Path, path: Path) -> str | None:
     if path.is_symlink() and path.is_dir():
         return "is a link to a folder that is read in its own place"
     return None
-
-
-def _unknown_type(path: Path) -> str:
-    successor = SUCCESSORS.get(path.suffix.lower())
-    if successor:
-        return f"is of an old format: save it as {successor}"
-    return f"is of a type that is not read ({path.suffix or 'no suffix'})"
 
 
 def _open(location: str, options: Options) -> FolderSource:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from knowledge.errors import EmptyDocumentError, ParsingError
 from knowledge.parsing import Page, ParsedDocument, parse
-from knowledge.sources.folder import MEDIA_TYPES
+from knowledge.sources.files import MEDIA_TYPES
 from knowledge.structure import Heading, Paragraph, Table, read_blocks
 from tests import documents
 from tests.scans import scanned_pdf

@@ -14,8 +14,7 @@ from knowledge.sources.confluence.rights import ConfluenceRights
 from knowledge.sources.confluence.site import BODIES_AT_ONCE, ConfluenceSite
 from knowledge.sources.confluence.storage import VERSION, account_ids, page_html
 from knowledge.sources.cursors import Listing, listing_after, told_by_parts
-from knowledge.sources.files import why_not_taken
-from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES
+from knowledge.sources.files import LARGEST_BYTES, MEDIA_TYPES, why_not_taken
 from knowledge.sources.kind import Options
 from knowledge.sources.moments import moment_of
 from knowledge.sources.readers import NOBODY_RESOLVED, Granting, hours, listed, mapping_of, yes

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
-from knowledge.sources.folder import pictures_wanted
+from knowledge.sources.files import pictures_wanted
 from knowledge.sources.fsspec.families import PROTOCOLS, Family
 from knowledge.sources.fsspec.source import FsspecSource
 from knowledge.sources.kind import Kind, Options

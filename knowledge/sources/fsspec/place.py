@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from knowledge.errors import SourceError
-from knowledge.sources.folder import LARGEST_BYTES
+from knowledge.sources.files import LARGEST_BYTES
 
 Info = Mapping[str, Any]
 _SECONDS = 600.0  # for one call: a listing of a very large folder

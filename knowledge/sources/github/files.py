@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from knowledge.errors import SourceError
-from knowledge.sources.files import why_not_taken
-from knowledge.sources.folder import MEDIA_TYPES
+from knowledge.sources.files import MEDIA_TYPES, why_not_taken
 from knowledge.sources.github.api import GitHub, Json, NotThereError
 from knowledge.sources.source import Removed, Skipped, SourceDocument
 

@@ -10,7 +10,7 @@ import httpx
 
 from knowledge.errors import SourceError
 from knowledge.parsing.document import title_of_name
-from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES, SUCCESSORS
+from knowledge.sources.files import LARGEST_BYTES, MEDIA_TYPES, SUCCESSORS
 from knowledge.sources.google_drive.api import GoogleApi, Json, explained, reason
 
 GOOGLE = "application/vnd.google-apps."

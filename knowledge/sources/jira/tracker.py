@@ -11,8 +11,7 @@ from knowledge.sources.atlassian import Json, People, is_cloud
 from knowledge.sources.atlassian_api import atlassian_api
 from knowledge.sources.batches import Batches
 from knowledge.sources.cursors import Listing, listing_after, told_by_parts
-from knowledge.sources.files import why_not_taken
-from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES
+from knowledge.sources.files import LARGEST_BYTES, MEDIA_TYPES, why_not_taken
 from knowledge.sources.jira.issue import VERSION, issue_html, title_of
 from knowledge.sources.jira.rights import JiraRights
 from knowledge.sources.jira.site import BODIES_AT_ONCE, JiraSite

@@ -8,8 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from knowledge.errors import SourceError
 from knowledge.sources.batches import Batches
-from knowledge.sources.files import why_not_taken
-from knowledge.sources.folder import LARGEST_BYTES, MEDIA_TYPES
+from knowledge.sources.files import LARGEST_BYTES, MEDIA_TYPES, why_not_taken
 from knowledge.sources.kind import Options
 from knowledge.sources.moments import moment_of
 from knowledge.sources.readers import NOBODY_RESOLVED, Granting, hours, listed, mapping_of, yes

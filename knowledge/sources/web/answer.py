@@ -12,7 +12,7 @@ from yarl import URL
 
 from knowledge.fetch import Response
 from knowledge.parsing.web import WEB_PAGE
-from knowledge.sources.folder import MEDIA_TYPES
+from knowledge.sources.files import MEDIA_TYPES
 from knowledge.sources.web.memory import Visit
 from knowledge.sources.web.page import RobotsPage, header_rules, moment, read_page
 from knowledge.sources.web.scope import Scope
