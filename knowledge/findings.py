@@ -12,6 +12,10 @@ from knowledge.relevance import Ranked, rank_units
 from knowledge.search import Hit, Results, Search
 from knowledge.units import units
 
+LOOKED_AT = 30
+"""Hits that the signals are made from: how far the best document is before the next ones shows
+only where these are there. More of them told nothing more (docs/LOG.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -21,8 +25,9 @@ class Findings:
     """As it was searched for."""
     language: str
     results: Results
+    """`LOOKED_AT` hits, or as many as there are passages, if these are more."""
     hits: Sequence[Hit]
-    """The passages, best first: the results' hits, neighbours merged."""
+    """The passages, best first: the first hits of the results, neighbours merged."""
     evidence: Evidence
     ranked: Sequence[Ranked]
     embedders: Sequence[Embedder]
@@ -38,8 +43,8 @@ async def find_evidence(
     Where the question's `language` is unknown, it is English or that of what was found.
     """
     began = time.monotonic()
-    results = await search.find(question, audience, k=passages)
-    hits = merge_neighbours(results.hits)
+    results = await search.find(question, audience, k=max(passages, LOOKED_AT))
+    hits = merge_neighbours(results.hits[:passages])
     search_seconds = time.monotonic() - began
     if language == UNKNOWN:
         language = ENGLISH if question.isascii() else results.signals.language

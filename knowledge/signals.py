@@ -4,6 +4,7 @@ All are made so that they mean the same in a large and in a small collection and
 shares, places and cosines on the common scale, not raw scores.
 """
 
+import math
 from collections.abc import Sequence
 
 from knowledge.findings import Findings, full_title
@@ -24,9 +25,16 @@ NAMES = (
     "dense_strength",
     "dense_lead",
     "agreement",
+    "fused_spread",
     "concentration",
 )
 """The signals' names, in the order of a calibration's coefficients."""
+
+
+NEAR = 6
+"""The hits among which a document can be alone."""
+SHARPNESS = 8.0
+"""Of the softmax over fused scores, which lie between 0 and 1: 0.1 less is half as likely."""
 
 
 def signals_of(findings: Findings) -> dict[str, float]:
@@ -80,15 +88,44 @@ def _places(findings: Findings, first: Sequence[Hit], others: Sequence[Hit]) -> 
     next_bm25 = max((hit.bm25 or 0.0 for hit in others), default=0.0)
     asked = signals.asked or 1.0
     dense = _dense(findings, first)
-    top = first[0]
     return {
         "lexical_strength": (signals.top_bm25 or 0.0) / asked,
         "lexical_lead": (bm25 - next_bm25) / asked,
         "dense_strength": dense,
         "dense_lead": dense - _dense(findings, others),
-        "agreement": sum(1 / place for place in top.ranks.values()) / max(1, len(top.ranks)),
-        "concentration": len(first) / (len(first) + len(others)),
+        "agreement": _agreement([*first, *others], first[0].document_id),
+        "fused_spread": _spread([*first, *others]),
+        "concentration": sum(hit.rank <= NEAR for hit in first)
+        / sum(hit.rank <= NEAR for hit in [*first, *others]),
     }
+
+
+def _agreement(hits: Sequence[Hit], document: int) -> float:
+    """One over the document's place among documents, the mean over the rankings; 0: in none."""
+    rankings = {name for hit in hits for name in hit.ranks}
+    places = [_place(hits, name, document) for name in rankings]
+    return sum(1 / place for place in places if place) / max(1, len(places))
+
+
+def _place(hits: Sequence[Hit], ranking: str, document: int) -> int | None:
+    """The document's place in one ranking, counted in documents."""
+    ranked = sorted((hit for hit in hits if ranking in hit.ranks), key=lambda h: h.ranks[ranking])
+    documents = list(dict.fromkeys(hit.document_id for hit in ranked))
+    return documents.index(document) + 1 if document in documents else None
+
+
+def _spread(hits: Sequence[Hit]) -> float:
+    """How evenly the fused score is spread: the entropy of the best ten documents' as a softmax.
+
+    One that stands out gives little, ten that are alike ln 10.
+    """
+    best: dict[int, float] = {}
+    for hit in hits:
+        best[hit.document_id] = max(hit.score, best.get(hit.document_id, hit.score))
+    scores = sorted(best.values(), reverse=True)[:10]
+    weights = [math.exp(SHARPNESS * (score - scores[0])) for score in scores]
+    shares = [weight / sum(weights) for weight in weights]
+    return -sum(share * math.log(share) for share in shares if share > 0)
 
 
 def _dense(findings: Findings, hits: Sequence[Hit]) -> float:
