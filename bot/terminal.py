@@ -124,7 +124,7 @@ def print_hits(console: Console, hits: Sequence[Hit]) -> None:
         console.print("Nothing was found. Is anything indexed? lorewise sources list")
     for hit in hits:
         page = f", page {hit.page}" if hit.page else ""
-        where = " > ".join([hit.title, *hit.heading_path])
+        where = hit.full_title
         console.print(f"{hit.rank}. {where} ({hit.document_key}{page})", style="bold", markup=False)
         console.print("   " + " ".join(hit.text.split())[:300], markup=False)
 

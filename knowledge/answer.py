@@ -27,7 +27,7 @@ from knowledge.conversation import (
 )
 from knowledge.draft import Draft, Held, left_out, quotes
 from knowledge.errors import GenerationError
-from knowledge.findings import find_evidence, full_title
+from knowledge.findings import find_evidence
 from knowledge.follow_up import searched_for
 from knowledge.generation.chat import ChatMessage, ChatModel
 from knowledge.grounding import Evidence
@@ -215,7 +215,7 @@ class Answerer:
             )
 
         whole = [
-            PromptPassage(full_title(hit), hit.text, hit.summary if self._reads_wide else "")
+            PromptPassage(hit.full_title, hit.text, hit.summary if self._reads_wide else "")
             for hit in course.hits
         ]
         count = self._chat_model.count_tokens

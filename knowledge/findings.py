@@ -50,17 +50,12 @@ async def find_evidence(
         language = ENGLISH if question.isascii() else results.signals.language
     evidence = Evidence(
         [unit for index, hit in enumerate(hits) for unit in units(index, hit.text, hit.language)],
-        [full_title(hit) for hit in hits],
+        [hit.full_title for hit in hits],
         [hit.language for hit in hits],
     )
     embedders = _embedders(search.embedders, language, hits)
     ranked = await rank_units(question, language, evidence, embedders)
     return Findings(question, language, results, hits, evidence, ranked, embedders, search_seconds)
-
-
-def full_title(hit: Hit) -> str:
-    """The document's title and the headings above the passage."""
-    return " > ".join([hit.title, *hit.heading_path])
 
 
 def _embedders(

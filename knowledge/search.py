@@ -80,6 +80,11 @@ class Hit:
     modified_at: datetime | None
     ranks: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def full_title(self) -> str:
+        """The document's title and the headings above the passage."""
+        return " > ".join([self.title, *self.heading_path])
+
 
 @dataclass(frozen=True, slots=True)
 class Signals:
@@ -178,7 +183,7 @@ class Search:
         if self.reranker is None:
             return results
         near, far = results.hits[:CANDIDATES], results.hits[CANDIDATES:]
-        texts = [" > ".join([hit.title, *hit.heading_path]) + f"\n{hit.text}" for hit in near]
+        texts = [f"{hit.full_title}\n{hit.text}" for hit in near]
         scores = await self.reranker.scores(question, texts)
         ordered = [near[index] for index in np.argsort(-scores, kind="stable")]
         ranked = [replace(hit, rank=n) for n, hit in enumerate([*ordered, *far][:k], 1)]

@@ -7,7 +7,7 @@ shares, places and cosines on the common scale, not raw scores.
 import math
 from collections.abc import Sequence
 
-from knowledge.findings import Findings, full_title
+from knowledge.findings import Findings
 from knowledge.languages import ENGLISH
 from knowledge.relevance import scale_of
 from knowledge.search import Hit
@@ -78,7 +78,7 @@ def _words(findings: Findings, first: Sequence[Hit]) -> dict[str, float]:
 
 
 def _stems(hit: Hit) -> frozenset[str]:
-    return terms(f"{full_title(hit)} {hit.text}", hit.language).stems
+    return terms(f"{hit.full_title} {hit.text}", hit.language).stems
 
 
 def _places(findings: Findings, first: Sequence[Hit], others: Sequence[Hit]) -> dict[str, float]:

@@ -71,10 +71,10 @@ class FolderSource:
 
     def _file(self, root: Path, path: Path) -> Change:
         key = path.relative_to(root).as_posix()
+        if reason := why_not_taken(path, None, pictures=self.pictures):
+            return Skipped(key, reason)
         media_type = media_type_of(path) or picture_type_of(path)
-        reason = why_not_taken(path, None, pictures=self.pictures)
-        if reason or media_type is None:
-            return Skipped(key, reason or "is of a type that is not read")
+        assert media_type is not None  # else there was a reason
         try:
             found = path.stat()
         except OSError as error:
